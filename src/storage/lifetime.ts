@@ -55,6 +55,12 @@ export class Lifetime {
     this.#onEnd.clear();
   }
 
+  /** Calls `listener` when it ends, until the returned function is called. Not for one that has ended: `check` first. */
+  whenEnded(listener: (reason: DGenError) => void): () => void {
+    this.#onEnd.add(listener);
+    return () => void this.#onEnd.delete(listener);
+  }
+
   /** Settles like `work`, or rejects with the reason when the lifetime ends first. `work` is never left unobserved. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -8,7 +8,8 @@ import { checkCommit, checkKey, checkRange, checkRangeOptions, checkWait } from 
 import { allKeys, keyOf } from './keys.ts';
 import type { Mutation, RangeOptions, RangePage, StoreTransaction, WaitOptions, Watch } from './port.ts';
 import { type Backend, type Bytes, type Commit, type CommitResult, type KeyRange, limits } from './port.ts';
-import { type Transaction, transact } from './transact.ts';
+import type { Transaction } from './recording.ts';
+import { transact } from './transact.ts';
 
 export type StoreHost = Pick<Host, 'clock' | 'timers' | 'random'>;
 
