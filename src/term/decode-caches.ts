@@ -1,0 +1,67 @@
+// What the decoder has seen lately, found again by its bytes: atoms, map keys, pids. Each table has a fixed number of
+// slots and a new entry replaces whatever was in its slot, so a peer that sends ever new values fills nothing. The
+// tables are shared by all readers; they change identity and speed, never the value that is decoded.
+import type { Atom } from './atom.ts';
+import { Pid } from './pid.ts';
+
+const SLOTS = 1024;
+/** Longer names and keys are not kept. */
+export const CACHED_BYTES_MAX = 64;
+
+interface Slot<Value> {
+  readonly bytes: Uint8Array;
+  readonly value: Value;
+}
+
+export class ByteTable<Value> {
+  private readonly slots: (Slot<Value> | undefined)[] = new Array(SLOTS).fill(undefined);
+
+  /** The value that was kept for those bytes, or undefined. */
+  get(bytes: Uint8Array, from: number, to: number): Value | undefined {
+    const slot = this.slots[slotOf(bytes, from, to)];
+    return slot !== undefined && sameBytes(slot.bytes, bytes, from, to) ? slot.value : undefined;
+  }
+
+  keep(bytes: Uint8Array, from: number, to: number, value: Value): void {
+    if (to - from > CACHED_BYTES_MAX) return;
+    this.slots[slotOf(bytes, from, to)] = { bytes: new Uint8Array(bytes.subarray(from, to)), value };
+  }
+}
+
+function slotOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = to - from;
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+}
+
+/** Whether the known bytes are exactly those between `from` and `to`. */
+export function sameBytes(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  const length = known.length;
+  if (to - from !== length) return false;
+  for (let index = 0; index < length; index++) {
+    if (known[index] !== bytes[from + index]) return false;
+  }
+  return true;
+}
+
+export class PidTable {
+  private readonly slots: (Pid | undefined)[] = new Array(SLOTS).fill(undefined);
+
+  /** A pid of those parts: the same object as lately, while its slot is not taken. */
+  intern(node: Atom, id: number, serial: number, creation: number): Pid {
+    const slot = (id ^ Math.imul(serial, 0x9e3779b1) ^ Math.imul(creation, 0x85ebca6b)) & (SLOTS - 1);
+    const known = this.slots[slot];
+    if (
+      known !== undefined &&
+      known.id === id &&
+      known.serial === serial &&
+      known.creation === creation &&
+      known.node === node
+    ) {
+      return known;
+    }
+    const pid = new Pid(node, id, serial, creation);
+    this.slots[slot] = pid;
+    return pid;
+  }
+}

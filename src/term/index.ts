@@ -1,0 +1,22 @@
+// The values that processes exchange, and their encoding.
+export { Atom, atom, isAtomName } from './atom.ts';
+export { type TermCodec, TermCodecs } from './codecs.ts';
+export { decodeTerm, encodeTerm } from './external.ts';
+export { type InspectOptions, inspect } from './inspect.ts';
+export { Pid } from './pid.ts';
+export { type ReaderOptions, TermReader } from './reader.ts';
+export { Ref } from './ref.ts';
+export type { Dialect } from './tags.ts';
+export { Tuple, tuple } from './tuple.ts';
+export {
+  BitString,
+  bitString,
+  Float,
+  Fun,
+  float,
+  ImproperList,
+  improper,
+  Port,
+  Unregistered,
+} from './values.ts';
+export { TermWriter, type WriterOptions } from './writer.ts';
