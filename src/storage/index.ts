@@ -24,6 +24,7 @@ export {
   type WaitOptions,
   type Watch,
 } from './port.ts';
+export type { Transaction } from './recording.ts';
 export {
   type KeySpace,
   type OpenStoreOptions,
@@ -32,4 +33,4 @@ export {
   type StoreHost,
   type Tenant,
 } from './store.ts';
-export { type Transaction, type TransactOptions, transact } from './transact.ts';
+export { type TransactOptions, transact } from './transact.ts';

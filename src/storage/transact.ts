@@ -9,7 +9,6 @@
 //      marker, and attempt 0 can no longer be applied by anybody.
 import { DGenError, hasCode } from '../errors/error.ts';
 import { Lifetime } from './lifetime.ts';
-import type { RangeOptions, RangePage, StoreTransaction, WaitOptions } from './port.ts';
 import { type Bytes, type CommitResult, limits, type StoreTransaction, type WaitOptions } from './port.ts';
 import { RecordingTransaction, type Transaction } from './recording.ts';
 import type { KeySpace } from './store.ts';
