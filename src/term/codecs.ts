@@ -7,9 +7,8 @@ export interface TermCodec<T extends object> {
   /** Stable, unique, part of the program's protocol: `'shop/order@1'`. */
   readonly type: string;
   /** Instances are recognised by exactly this class; a subclass needs a codec of its own. */
-  // biome-ignore lint/suspicious/noExplicitAny: a constructor of any parameters
   readonly class: abstract new (
-    ...args: any[]
+    ...args: never[]
   ) => T;
   /** Plain data, or anything else that can be encoded. A throw makes the value `not_encodable`. */
   encode(value: T): unknown;

@@ -1,8 +1,7 @@
 // What the decoder has seen lately, found again by its bytes: atoms, map keys, pids. Each table has a fixed number of
 // slots and a new entry replaces whatever was in its slot, so a peer that sends ever new values fills nothing. The
 // tables are shared by all readers; they change identity and speed, never the value that is decoded.
-import type { Atom } from './atom.ts';
-import { Pid } from './pid.ts';
+import type { Pid } from './pid.ts';
 
 const SLOTS = 1024;
 /** Longer names and keys are not kept. */
@@ -19,12 +18,14 @@ export class ByteTable<Value> {
   /** The value that was kept for those bytes, or undefined. */
   get(bytes: Uint8Array, from: number, to: number): Value | undefined {
     const slot = this.slots[slotOf(bytes, from, to)];
-    return slot !== undefined && sameBytes(slot.bytes, bytes, from, to) ? slot.value : undefined;
+    if (slot === undefined || slot.bytes.length !== to - from) return undefined;
+    return startsWith(bytes, from, slot.bytes) ? slot.value : undefined;
   }
 
-  keep(bytes: Uint8Array, from: number, to: number, value: Value): void {
-    if (to - from > CACHED_BYTES_MAX) return;
-    this.slots[slotOf(bytes, from, to)] = { bytes: new Uint8Array(bytes.subarray(from, to)), value };
+  /** Keeps the value for a copy of those bytes, unless they are too many. */
+  keep(bytes: Uint8Array, value: Value): void {
+    if (bytes.length > CACHED_BYTES_MAX) return;
+    this.slots[slotOf(bytes, 0, bytes.length)] = { bytes: new Uint8Array(bytes), value };
   }
 }
 
@@ -34,12 +35,11 @@ function slotOf(bytes: Uint8Array, from: number, to: number): number {
   return (hash ^ (hash >>> 15)) & (SLOTS - 1);
 }
 
-/** Whether the known bytes are exactly those between `from` and `to`. */
-export function sameBytes(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  const length = known.length;
-  if (to - from !== length) return false;
+/** Whether those bytes are in `bytes` at `from`. */
+export function startsWith(bytes: Uint8Array, from: number, expected: Uint8Array): boolean {
+  const length = expected.length;
   for (let index = 0; index < length; index++) {
-    if (known[index] !== bytes[from + index]) return false;
+    if (expected[index] !== bytes[from + index]) return false;
   }
   return true;
 }
@@ -47,20 +47,12 @@ export function sameBytes(known: Uint8Array, bytes: Uint8Array, from: number, to
 export class PidTable {
   private readonly slots: (Pid | undefined)[] = new Array(SLOTS).fill(undefined);
 
-  /** A pid of those parts: the same object as lately, while its slot is not taken. */
-  intern(node: Atom, id: number, serial: number, creation: number): Pid {
-    const slot = (id ^ Math.imul(serial, 0x9e3779b1) ^ Math.imul(creation, 0x85ebca6b)) & (SLOTS - 1);
+  /** A pid equal to this one: the object that was returned lately, while its slot is not taken, else this one. */
+  intern(pid: Pid): Pid {
+    const hash = pid.id ^ Math.imul(pid.serial, 0x9e3779b1) ^ Math.imul(pid.creation, 0x85ebca6b);
+    const slot = hash & (SLOTS - 1);
     const known = this.slots[slot];
-    if (
-      known !== undefined &&
-      known.id === id &&
-      known.serial === serial &&
-      known.creation === creation &&
-      known.node === node
-    ) {
-      return known;
-    }
-    const pid = new Pid(node, id, serial, creation);
+    if (known?.equals(pid)) return known;
     this.slots[slot] = pid;
     return pid;
   }

@@ -35,9 +35,9 @@ export function errorFrom(fields: unknown): Error {
   const given = (typeof fields === 'object' && fields !== null ? fields : {}) as Partial<
     Record<string, unknown>
   >;
-  const cause = 'cause' in given ? { cause: given['cause'] } : undefined;
-  const error = given['name'] === 'DGenError' ? codedError(given, cause) : otherError(given, cause);
-  return pinned(error, { message: text(given['message']), name: text(given['name'], 'Error') });
+  const cause = 'cause' in given ? { cause: given.cause } : undefined;
+  const error = given.name === 'DGenError' ? codedError(given, cause) : otherError(given, cause);
+  return pinned(error, { message: text(given.message), name: text(given.name, 'Error') });
 }
 
 function codedError(given: Partial<Record<string, unknown>>, cause: { cause: unknown } | undefined): Error {
@@ -46,10 +46,10 @@ function codedError(given: Partial<Record<string, unknown>>, cause: { cause: unk
   if (!known) return futureError(given, cause);
   const table: CodeInfo = codes[code as ErrorCode];
   const error = new DGenError(code as ErrorCode, '', {
-    details: record(given['details']),
+    details: record(given.details),
     ...cause,
-    ...(table.retryable && given['retryable'] !== true && { retryable: false }),
-    ...(table.maybeExecuted && given['maybeExecuted'] !== true && { maybeExecuted: false }),
+    ...(table.retryable && given.retryable !== true && { retryable: false }),
+    ...(table.maybeExecuted && given.maybeExecuted !== true && { maybeExecuted: false }),
   });
   return error;
 }
@@ -57,16 +57,16 @@ function codedError(given: Partial<Record<string, unknown>>, cause: { cause: unk
 // A code that a newer peer knows: `hasCode` and the flags still work.
 function futureError(given: Partial<Record<string, unknown>>, cause: { cause: unknown } | undefined): Error {
   return Object.assign(new Error('', cause), {
-    code: text(given['code']),
-    retryable: given['retryable'] === true,
-    maybeExecuted: given['maybeExecuted'] === true,
-    details: record(given['details']),
+    code: text(given.code),
+    retryable: given.retryable === true,
+    maybeExecuted: given.maybeExecuted === true,
+    details: record(given.details),
   });
 }
 
 function otherError(given: Partial<Record<string, unknown>>, cause: { cause: unknown } | undefined): Error {
   const error = new Error('', cause);
-  return typeof given['code'] === 'string' ? Object.assign(error, { code: given['code'] }) : error;
+  return typeof given.code === 'string' ? Object.assign(error, { code: given.code }) : error;
 }
 
 function pinned(error: Error, values: { message: string; name: string }): Error {

@@ -20,6 +20,7 @@ export interface FrameBufferOptions {
 
 export class FrameBuffer {
   protected bytes: Uint8Array = EMPTY;
+  private view: DataView = new DataView(EMPTY.buffer);
   protected at = 0;
   protected frameStart: number = NO_FRAME;
   private takenTo = 0;
@@ -97,7 +98,7 @@ export class FrameBuffer {
   raw(bytes: Uint8Array): void {
     const length = bytes.length;
     this.reserve(length);
-    if (length > 48) {
+    if (length > 12) {
       this.bytes.set(bytes, this.at);
     } else {
       const target = this.bytes;
@@ -113,11 +114,7 @@ export class FrameBuffer {
   }
 
   protected writeUint32(at: number, value: number): void {
-    const bytes = this.bytes;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
+    this.view.setInt32(at, value);
   }
 
   /** Makes room for that many bytes more. */
@@ -149,6 +146,7 @@ export class FrameBuffer {
 
   private replace(chunk: Uint8Array): void {
     this.bytes = chunk;
+    this.view = new DataView(chunk.buffer);
     this.at = 0;
     this.takenTo = 0;
   }

@@ -1,6 +1,7 @@
 // Terms as text for logs and errors, in the manner of Elixir. The text is bounded in length and depth whatever the
 // value is, and nothing that the value does (getters, proxies) makes it throw. It is for people: never parse it.
 import { Atom } from './atom.ts';
+import { dateText, isDate } from './date-form.ts';
 import { Pid } from './pid.ts';
 import { Ref } from './ref.ts';
 import { Tuple } from './tuple.ts';
@@ -82,8 +83,7 @@ class Printer {
     if (value instanceof Float) return floatText(value.value);
     if (value instanceof Port) return `#Port<${value.node.name}.${value.id}>`;
     if (value instanceof Fun) return '#Function<>';
-    if (value instanceof Date)
-      return `#Date<${Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()}>`;
+    if (isDate(value)) return `#Date<${dateText(value) ?? 'invalid'}>`;
     if (value instanceof BitString) return `<<${this.byteText(value.bytes)}::${value.bitsInLast}>>`;
     if (value instanceof Uint8Array) return `<<${this.byteText(value)}>>`;
     if (value instanceof Error) return `#Error<${this.quote(`${value.name}: ${value.message}`)}>`;

@@ -13,6 +13,7 @@ export class Pid {
   /** 32 bits: which start of the node; never 0 for a running node. */
   readonly creation: number;
 
+  // biome-ignore lint/complexity/useMaxParams: the four parts of a pid, in the order in which Erlang writes them
   constructor(node: Atom, id: number, serial: number, creation: number) {
     this.node = node;
     this.id = id;

@@ -3,6 +3,7 @@
 // without nesting, as Erlang takes it. Of two equal keys of a map the last one counts where both become properties.
 import { type Atom, atom } from './atom.ts';
 import type { TermCodecs } from './codecs.ts';
+import { dateFrom } from './date-form.ts';
 import { errorFrom } from './error-form.ts';
 import { Pid } from './pid.ts';
 import { ScalarReader, type ScalarReaderOptions } from './scalar-reader.ts';
@@ -139,7 +140,7 @@ export class TermReader extends ScalarReader {
       case tags.PRIVATE_SET:
         return this.set(this.count(1));
       case tags.PRIVATE_DATE:
-        return new Date(this.float64());
+        return dateFrom(this.float64());
       case tags.PRIVATE_ERROR:
         return this.error();
       case tags.PRIVATE_CLASS:

@@ -2,8 +2,8 @@
 // Erlang binary is text cannot be told from its tag: valid UTF-8 becomes a string unless bytes were asked for.
 import { type Atom, atom, isAtomName } from './atom.ts';
 import { ByteReader } from './byte-reader.ts';
-import { ByteTable, CACHED_BYTES_MAX, PidTable, sameBytes } from './decode-caches.ts';
-import type { Pid } from './pid.ts';
+import { ByteTable, CACHED_BYTES_MAX, PidTable, startsWith } from './decode-caches.ts';
+import { Pid } from './pid.ts';
 import { Ref } from './ref.ts';
 import * as tags from './tags.ts';
 import { latin1, readText } from './utf8.ts';
@@ -108,7 +108,7 @@ export class ScalarReader extends ByteReader {
     }
     const text = readText(this.bytes, from, to);
     if (text === undefined) return this.copy(count);
-    keys.keep(this.bytes, from, to, text);
+    keys.keep(this.bytes.subarray(from, to), text);
     this.at = to;
     return text;
   }
@@ -147,7 +147,7 @@ export class ScalarReader extends ByteReader {
     const wire = this.lastNode?.wire;
     if (wire !== undefined) {
       const to = this.at + wire.length;
-      if (to <= this.end && sameBytes(wire, this.bytes, this.at, to)) {
+      if (to <= this.end && startsWith(this.bytes, this.at, wire)) {
         this.at = to;
         return this.lastNode as Atom;
       }
@@ -185,7 +185,7 @@ export class ScalarReader extends ByteReader {
     if (name === undefined || !isAtomName(name))
       throw this.bad('an atom of at most 255 characters', 'another');
     const value = atom(name);
-    atoms.keep(this.bytes, from, to, value);
+    atoms.keep(this.bytes.subarray(from, to), value);
     this.at = to;
     return value;
   }
@@ -202,7 +202,7 @@ export class ScalarReader extends ByteReader {
     const node = this.node();
     const id = this.uint32();
     const serial = this.uint32();
-    return pids.intern(node, id, serial, wide ? this.uint32() : this.byte());
+    return pids.intern(new Pid(node, id, serial, wide ? this.uint32() : this.byte()));
   }
 
   protected newerRef(wide: boolean): Ref {

@@ -10,6 +10,7 @@ import { DGenError } from '../errors/error.ts';
 import { Atom } from './atom.ts';
 import type { TermCodec, TermCodecs } from './codecs.ts';
 import { ContainerWriter, type ContainerWriterOptions } from './container-writer.ts';
+import { type DateValue, dateText, isDatePrototype } from './date-form.ts';
 import { errorFields } from './error-form.ts';
 import { inspect } from './inspect.ts';
 import { Pid } from './pid.ts';
@@ -83,17 +84,24 @@ export class TermWriter extends ContainerWriter {
   protected override value(value: unknown): void {
     switch (typeof value) {
       case 'string':
-        return this.string(value);
+        this.string(value);
+        break;
       case 'number':
-        return this.number(value);
+        this.number(value);
+        break;
       case 'object':
-        return value === null ? this.null() : this.object(value);
+        if (value === null) this.null();
+        else this.object(value);
+        break;
       case 'boolean':
-        return this.boolean(value);
+        this.boolean(value);
+        break;
       case 'undefined':
-        return this.undefined();
+        this.undefined();
+        break;
       case 'bigint':
-        return this.bigint(value);
+        this.bigint(value);
+        break;
       default:
         throw notEncodable('a term', typeof value);
     }
@@ -101,44 +109,44 @@ export class TermWriter extends ContainerWriter {
 
   private object(value: object): void {
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype || prototype === null)
-      return this.plain(value as Record<string, unknown>);
-    if (Array.isArray(value)) return this.list(value);
-    if (prototype === Tuple.prototype) return this.tuple((value as Tuple).elements);
-    if (prototype === Atom.prototype) return this.atom(value as Atom);
-    if (prototype === Pid.prototype) return this.pid(value as Pid);
-    if (prototype === Ref.prototype) return this.ref(value as Ref);
-    if (prototype === ImproperList.prototype) return this.improperList(value as ImproperList);
-    if (value instanceof Uint8Array) return this.binary(value);
-    this.instance(value, prototype);
+    if (prototype === Object.prototype || prototype === null) this.plain(value as Record<string, unknown>);
+    else if (Array.isArray(value)) this.list(value);
+    else if (prototype === Tuple.prototype) this.tuple((value as Tuple).elements);
+    else if (prototype === Atom.prototype) this.atom(value as Atom);
+    else if (prototype === Pid.prototype) this.pid(value as Pid);
+    else if (prototype === Ref.prototype) this.ref(value as Ref);
+    else if (prototype === ImproperList.prototype) this.improperList(value as ImproperList);
+    else if (value instanceof Uint8Array) this.binary(value);
+    else this.instance(value, prototype);
   }
 
   private instance(value: object, prototype: unknown): void {
     const codec = this.codecs?.ofPrototype(prototype);
-    if (codec !== undefined) return this.registered(value, codec);
-    if (prototype === Map.prototype) return this.map(value as Map<unknown, unknown>);
-    if (prototype === Set.prototype) return this.set(value as Set<unknown>);
-    if (prototype === Date.prototype) return this.date(value as Date);
-    if (prototype === Float.prototype) return this.floatValue((value as Float).value);
-    if (prototype === BitString.prototype) return this.bitString(value as BitString);
-    if (prototype === Port.prototype) return this.port(value as Port);
-    if (prototype === Fun.prototype) return this.raw((value as Fun).bytes);
-    if (prototype === Unregistered.prototype) return this.unregistered(value as Unregistered);
-    if (prototype === Part.prototype) return this.part((value as Part).value);
-    if (value instanceof Error) return this.error(value);
-    throw notEncodable('a term', `${inspect(value, { charactersMax: 60 })}, whose class is not registered`);
+    if (codec !== undefined) this.registered(value, codec);
+    else if (prototype === Map.prototype) this.map(value as Map<unknown, unknown>);
+    else if (prototype === Set.prototype) this.set(value as Set<unknown>);
+    else if (isDatePrototype(prototype)) this.date(value as DateValue);
+    else if (prototype === Float.prototype) this.floatValue((value as Float).value);
+    else if (prototype === BitString.prototype) this.bitString(value as BitString);
+    else if (prototype === Port.prototype) this.port(value as Port);
+    else if (prototype === Fun.prototype) this.raw((value as Fun).bytes);
+    else if (prototype === Unregistered.prototype) this.unregistered(value as Unregistered);
+    else if (prototype === Part.prototype) this.part((value as Part).value);
+    else if (value instanceof Error) this.error(value);
+    else
+      throw notEncodable('a term', `${inspect(value, { charactersMax: 60 })}, whose class is not registered`);
   }
 
-  private date(value: Date): void {
-    const time = value.getTime();
+  private date(value: DateValue): void {
     if (this.privateForms) {
       this.reserve(9);
       this.bytes[this.at++] = tags.PRIVATE_DATE;
-      this.float64(time);
-      return;
+      this.float64(value.getTime());
+    } else {
+      const text = dateText(value);
+      if (text === undefined) throw notEncodable('a date', 'an invalid date');
+      this.string(text);
     }
-    if (Number.isNaN(time)) throw notEncodable('a date', 'an invalid date');
-    this.string(value.toISOString());
   }
 
   private floatValue(value: number): void {
