@@ -81,8 +81,8 @@ export class GenServer {
   }
 
   /** Has `handleContinue(value)` run after this callback and before the next message. Several run in the order in which they were asked for. */
-  protected continueWith<T>(this: this & { handleContinue(value: T): void }, value: NoInfer<T>): void {
-    this.#running().continuations.push(value);
+  protected continueWith<T>(this: { handleContinue(value: T): void }, value: NoInfer<T>): void {
+    (this as unknown as GenServer).#running().continuations.push(value);
   }
 
   /**

@@ -34,9 +34,7 @@ export async function start<S extends Server>(
   ...rest: StartArguments<S>
 ): Promise<ServerPid<S>> {
   const [argument, options = {}] = rest as readonly [unknown?, StartOptions?];
-  checkStart(server, options);
-  const pid = await new StartAttempt(runtime, { server, argument, options }).result;
-  return pid as ServerPid<S>;
+  return (await startServer(runtime, { server, argument, options })) as ServerPid<S>;
 }
 
 /**
@@ -53,10 +51,16 @@ export function startLink<S extends Server>(
   return start(parent.runtime, server, ...linked);
 }
 
-interface Order {
+export interface ServerOrder {
   readonly server: ServerClass<object>;
   readonly argument: unknown;
   readonly options: StartOptions;
+}
+
+/** As `start`, for callers that hold class and argument as values: supervisors. */
+export async function startServer(runtime: Runtime, order: ServerOrder): Promise<Pid> {
+  checkStart(order.server, order.options);
+  return new StartAttempt(runtime, order).result;
 }
 
 class StartAttempt {
@@ -72,7 +76,7 @@ class StartAttempt {
   #timer: TimerHandle | undefined;
   readonly #onAbort = (): void => this.#abandon(startAborted(this.#label, this.#options.signal?.reason));
 
-  constructor(runtime: Runtime, { server, argument, options }: Order) {
+  constructor(runtime: Runtime, { server, argument, options }: ServerOrder) {
     this.#runtime = runtime;
     this.#options = options;
     this.#label = options.label ?? server.type ?? 'server';

@@ -66,6 +66,8 @@ export interface StartOptions {
 type AnyFunction = (...args: never[]) => unknown;
 type Member<S, P extends PropertyKey> = S extends { readonly [Q in P]: infer M } ? M : never;
 type Table<S, P extends PropertyKey> = Exclude<Member<S, P>, AnyFunction>;
+// `keyof never` is every key: without a table there are no names.
+type Names<T> = [T] extends [never] ? never : keyof T & string;
 type Handler<S, P extends PropertyKey, K> = K extends keyof Table<S, P>
   ? Extract<Table<S, P>[K], AnyFunction>
   : never;
@@ -80,7 +82,7 @@ type Replied<R> = [Settled<R>] extends [never]
 type InitParameters<S> = S extends { init(...args: infer A): unknown } ? A : [];
 
 /** The names of the requests in the `handleCall` table of `S`. */
-export type CallNames<S> = keyof Table<S, 'handleCall'> & string;
+export type CallNames<S> = Names<Table<S, 'handleCall'>>;
 export type CallArguments<S, K extends CallNames<S>> = Parameters<Handler<S, 'handleCall', K>>;
 /** What follows the name in `call`: the arguments, then, where wanted, a limit. */
 export type CallParameters<S, K extends CallNames<S>> =
@@ -89,7 +91,7 @@ export type CallParameters<S, K extends CallNames<S>> =
 export type CallReply<S, K extends CallNames<S>> = Replied<Awaited<ReturnType<Handler<S, 'handleCall', K>>>>;
 
 /** The names of the requests in the `handleCast` table of `S`. */
-export type CastNames<S> = keyof Table<S, 'handleCast'> & string;
+export type CastNames<S> = Names<Table<S, 'handleCast'>>;
 export type CastArguments<S, K extends CastNames<S>> = Parameters<Handler<S, 'handleCast', K>>;
 
 /** The request and the reply of an `S` whose `handleCall` is one function. */
