@@ -1,0 +1,83 @@
+// Who may decide now. Holders of a lease count from before they asked and shorten; those who wait for its end count
+// from after they saw it and lengthen. Then two clocks whose rates differ within the bound never disagree dangerously.
+import type { LeaderState, MemberState, Peer } from './state.ts';
+import type { Durations, Instant, MemberKey } from './types.ts';
+
+export function shorten(ms: number, durations: Durations): number {
+  return ms * (1 - durations.clockRateBound);
+}
+
+export function lengthen(ms: number, durations: Durations): number {
+  return ms * (1 + durations.clockRateBound);
+}
+
+/** The larger of both in every field: for those who wait. */
+export function slower(a: Durations, b: Durations | undefined): Durations {
+  if (b === undefined) return a;
+  return {
+    leaseMs: Math.max(a.leaseMs, b.leaseMs),
+    sessionMs: Math.max(a.sessionMs, b.sessionMs),
+    toleranceMs: Math.max(a.toleranceMs, b.toleranceMs),
+    clockRateBound: Math.max(a.clockRateBound, b.clockRateBound),
+  };
+}
+
+export function heartbeatMs(s: MemberState): number {
+  return s.config.durations.leaseMs / 6;
+}
+
+/** The leader may decide and grant at this instant. */
+export function hasAuthority(s: MemberState, now: Instant): boolean {
+  const leader = s.leader;
+  if (leader === null || leader.stopped || s.phase === 'fenced' || s.phase === 'left') return false;
+  return storeLeaseHolds(s, leader, now) || unanimityHolds(s, leader, now);
+}
+
+function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
+  return now < leader.renewedAt + shorten(s.config.durations.leaseMs, s.config.durations);
+}
+
+/** Every member that counts supports, and the store has not been silent for the tolerance. A change of `established` that is not decided counts both ways: the larger set must agree. */
+function unanimityHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
+  if (now >= leader.renewedAt + shorten(s.config.durations.toleranceMs, s.config.durations)) return false;
+  for (const member of leader.record.established) if (!supports(s, leader, { member, now })) return false;
+  for (const member of leader.adding) if (!supports(s, leader, { member, now })) return false;
+  return true;
+}
+
+function supports(s: MemberState, leader: LeaderState, who: { member: MemberKey; now: Instant }): boolean {
+  if (who.member === s.self || s.dead.has(who.member)) return true;
+  const peer = leader.peers.get(who.member);
+  return peer !== undefined && (peer.goodbye || peerSupports(s, peer, who.now));
+}
+
+export function peerSupports(s: MemberState, peer: Peer, now: Instant): boolean {
+  return now < peer.supportAt + shorten(s.config.durations.leaseMs, s.config.durations);
+}
+
+/** Established and decided: their acknowledgement makes a second copy. Without the leader itself. */
+export function holders(leader: LeaderState, self: MemberKey): MemberKey[] {
+  return leader.record.established.filter((member) => member !== self && !leader.removing.includes(member));
+}
+
+/** A grant hosted at the leader has its second copy, or needs none. */
+export function ownGrantsCommittedTo(s: MemberState, leader: LeaderState): number {
+  const copies = holders(leader, s.self).map((member) => leader.peers.get(member)?.acked ?? -1);
+  if (copies.length > 0) return Math.max(...copies);
+  // Nobody is certainly established besides us. While a removal is undecided its member may still count, and be taken
+  // for a witness of all our names: wait. One that is being added may count already: it must have them.
+  if (leader.removing.length > 0) return -1;
+  if (leader.adding.length > 0)
+    return Math.min(...leader.adding.map((member) => leader.peers.get(member)?.acked ?? -1));
+  return leader.n;
+}
+
+/** The session of a member may still run at this instant, as far as this leader knows. */
+export function sessionMayRun(
+  s: MemberState,
+  leader: LeaderState,
+  at: { grantedAt: Instant; now: Instant },
+): boolean {
+  const durations = slower(s.config.durations, leader.record.durations);
+  return at.now <= at.grantedAt + lengthen(durations.sessionMs, durations);
+}

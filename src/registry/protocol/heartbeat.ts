@@ -1,0 +1,260 @@
+// What a leader does with time: challenge its members, grant sessions while it has authority, renew its lease, and
+// change the membership in the same store transactions.
+import { hasAuthority, heartbeatMs, holders, peerSupports, sessionMayRun, shorten } from './authority.ts';
+import { forgetParkedOf, serveParked } from './decide.ts';
+import { extendSession } from './follow.ts';
+import type { Message } from './messages.ts';
+import { addPeer, depose, resign, sendResignation } from './office.ts';
+import { adoptPeer, commitOwnGrants } from './replicate.ts';
+import { type Context, type LeaderState, type Peer, send } from './state.ts';
+import { askStore, type Settled, storeIdle } from './store-client.ts';
+import { advanceTakeover, releaseHost } from './takeover.ts';
+import type { LeaderRecord, MemberKey } from './types.ts';
+
+export function leaderTick(c: Context): void {
+  const { s } = c;
+  const leader = s.leader;
+  if (leader === null) return;
+  if (leader.stopped) {
+    sendResignation(c, leader);
+    return;
+  }
+  noteAuthority(c, leader);
+  advanceTakeover(c);
+  for (const peer of leader.peers.values()) if (peer.key !== s.self) attend(c, leader, peer);
+  if (isLonely(c, leader)) {
+    resign(c);
+    return;
+  }
+  renewIfDue(c, leader);
+}
+
+/** Called at every step: a leader with authority grants a session to its own member, and serves who waited for it. */
+export function noteAuthority(c: Context, leader: LeaderState): void {
+  const { s, now } = c;
+  const serving = hasAuthority(s, now);
+  if (serving) extendSession(c, now + shorten(s.config.durations.sessionMs, s.config.durations));
+  if (serving && !leader.wasServing && leader.complete) {
+    leader.wasServing = true;
+    serveParked(c, leader);
+    for (const peer of leader.peers.values()) {
+      if (peer.synced) send(c, peer.key, { type: 'expect', epoch: leader.epoch, seq: peer.expect });
+    }
+  }
+  leader.wasServing = serving && leader.complete;
+  s.follow.serving = leader.wasServing;
+  if (leader.wasServing) s.follow.contactAt = now;
+}
+
+function attend(c: Context, leader: LeaderState, peer: Peer): void {
+  const { s, now } = c;
+  if (s.dead.has(peer.key) || peer.promised === null || peer.evicting) return;
+  if (now - peer.pingedAt >= heartbeatMs(s)) ping(c, leader, peer);
+  if (leader.complete && peer.synced && peer.sent < 0 && now - peer.adoptedAt >= heartbeatMs(s))
+    adoptPeer(c, leader, peer);
+}
+
+export function ping(c: Context, leader: LeaderState, peer: Peer): void {
+  peer.pingedAt = c.now;
+  const number = ++peer.ping;
+  peer.pings.set(number, c.now);
+  if (peer.pings.size > 16) peer.pings.delete(number - 16);
+  send(c, peer.key, {
+    type: 'ping',
+    epoch: leader.epoch,
+    ping: number,
+    serving: hasAuthority(c.s, c.now),
+    head: { epoch: leader.epoch, n: leader.n },
+    expect: peer.expect,
+  });
+}
+
+export function onPong(c: Context, from: MemberKey, message: Extract<Message, { type: 'pong' }>): void {
+  const { s, now } = c;
+  const leader = s.leader;
+  const peer = leader?.peers.get(from);
+  if (leader === null || peer === undefined || message.epoch !== leader.epoch) return;
+  const sentAt = peer.pings.get(message.ping);
+  if (sentAt === undefined) return;
+  peer.supportAt = Math.max(peer.supportAt, sentAt);
+  for (const seq of [...peer.answers.keys()]) if (seq < message.answered) peer.answers.delete(seq);
+  noteAuthority(c, leader);
+  if (peer.evicting || leader.stopped || !hasAuthority(s, now)) return;
+  peer.grantedAt = now;
+  send(c, from, { type: 'grant', epoch: leader.epoch, nonce: message.nonce });
+}
+
+export function onPromise(c: Context, from: MemberKey, message: Extract<Message, { type: 'promise' }>): void {
+  const leader = c.s.leader;
+  const peer = leader?.peers.get(from);
+  if (leader === null || peer === undefined || message.epoch !== leader.epoch || peer.evicting) return;
+  if (peer.promised === null) {
+    peer.promised = { version: message.version, count: message.count, low: message.low, high: message.high };
+    advanceTakeover(c);
+    ping(c, leader, peer);
+  }
+}
+
+/** Without the support of half of the established for a lease: somebody better placed should lead. */
+function isLonely(c: Context, leader: LeaderState): boolean {
+  const { s, now } = c;
+  const others = leader.record.established.filter((member) => member !== s.self);
+  const supporting = others.filter((member) => {
+    const peer = leader.peers.get(member);
+    return s.dead.has(member) || (peer !== undefined && (peer.goodbye || peerSupports(s, peer, now)));
+  });
+  const lonely = others.length > 0 && 2 * (supporting.length + 1) < others.length + 1;
+  if (!lonely) leader.lonelySince = Infinity;
+  else if (leader.lonelySince === Infinity) leader.lonelySince = now;
+  return !leader.staysLonely && now - leader.lonelySince >= s.config.durations.leaseMs;
+}
+
+function renewIfDue(c: Context, leader: LeaderState): void {
+  const { s, now } = c;
+  if (!storeIdle(c)) return;
+  if (s.store.undecided !== null) {
+    if (now - s.store.askedAt >= s.config.durations.leaseMs / 20)
+      askStore(c, s.store.undecided.purpose, s.store.undecided.op);
+    return;
+  }
+  const changes = planChanges(c, leader);
+  const due =
+    now - leader.renewedAt >= s.config.durations.leaseMs / 3 &&
+    now - s.store.askedAt >= s.config.durations.leaseMs / 30;
+  const news = changes.changed && now - s.store.askedAt >= s.config.durations.leaseMs / 50;
+  if (!due && !news) return;
+  leader.adding = changes.adding;
+  leader.removing = changes.removing;
+  for (const key of changes.removeMembers) {
+    const peer = leader.peers.get(key);
+    if (peer !== undefined) peer.evicting = true;
+  }
+  askStore(c, 'renew', {
+    kind: 'write',
+    expect: leader.record,
+    record: renewed(c, leader),
+    removeMembers: changes.removeMembers,
+    expectMembers: null,
+  });
+}
+
+function renewed(c: Context, leader: LeaderState): LeaderRecord {
+  const kept = leader.record.established.filter((member) => !leader.removing.includes(member));
+  return {
+    ...leader.record,
+    renewals: leader.record.renewals + 1,
+    durations: c.s.config.durations,
+    established: [...kept, ...leader.adding],
+  };
+}
+
+interface Changes {
+  readonly adding: readonly MemberKey[];
+  readonly removing: readonly MemberKey[];
+  readonly removeMembers: readonly MemberKey[];
+  readonly changed: boolean;
+}
+
+function planChanges(c: Context, leader: LeaderState): Changes {
+  const gone = [...leader.peers.values()].filter((peer) => mustGo(c, leader, peer)).map((peer) => peer.key);
+  const removing = leader.complete ? mayLeave(c, leader, gone) : [];
+  const removeMembers = gone.filter((key) => mayLoseRecord(c, leader, { key, removing }));
+  if (!leader.complete) return { adding: [], removing: [], removeMembers, changed: removeMembers.length > 0 };
+  const adding = [...leader.peers.values()]
+    .filter((peer) => mayEnter(c, leader, peer))
+    .map((peer) => peer.key);
+  return {
+    adding,
+    removing,
+    removeMembers,
+    changed: adding.length + removing.length + removeMembers.length > 0,
+  };
+}
+
+/** Removed from the members: it said goodbye, runs no more, or its session must have lapsed. Once sent, it never gets a session again. */
+function mustGo(c: Context, leader: LeaderState, peer: Peer): boolean {
+  if (peer.key === c.s.self) return false;
+  if (peer.evicting || c.s.dead.has(peer.key)) return true;
+  if (peer.goodbye) return (c.s.replica.digests.get(peer.key)?.count ?? 0) === 0;
+  return !sessionMayRun(c.s, leader, { grantedAt: peer.grantedAt, now: c.now });
+}
+
+/** A member that left in good order keeps its record until it has stopped counting. */
+function mayLoseRecord(
+  c: Context,
+  leader: LeaderState,
+  of: { key: MemberKey; removing: readonly MemberKey[] },
+): boolean {
+  const peer = leader.peers.get(of.key);
+  if (peer?.goodbye !== true || c.s.dead.has(of.key)) return true;
+  return !leader.record.established.includes(of.key) || of.removing.includes(of.key);
+}
+
+/** A second holder from here on: it has a complete replica, and everything hosted here. */
+function mayEnter(c: Context, leader: LeaderState, peer: Peer): boolean {
+  if (peer.key === c.s.self) return !leader.record.established.includes(peer.key);
+  if (leader.record.established.includes(peer.key) || peer.evicting || peer.goodbye || c.s.dead.has(peer.key))
+    return false;
+  return peer.synced && peer.acked >= leader.ownGrant && peer.acked >= 0 && peerSupports(c.s, peer, c.now);
+}
+
+/** Who is silent for a lease, gone or leaving stops counting, once another that stays has everything hosted here. */
+function mayLeave(c: Context, leader: LeaderState, removed: readonly MemberKey[]): MemberKey[] {
+  const others = holders(leader, c.s.self);
+  const leaving = others.filter((member) => {
+    const peer = leader.peers.get(member);
+    if (peer === undefined || c.s.dead.has(member) || removed.includes(member)) return true;
+    return peer.goodbye || c.now >= Math.max(peer.supportAt, leader.claimedAt) + c.s.config.durations.leaseMs;
+  });
+  const staying = others.filter((member) => !leaving.includes(member));
+  const covered =
+    staying.length === 0 ||
+    staying.some((member) => (leader.peers.get(member)?.acked ?? -1) >= leader.ownGrant);
+  return covered ? leaving : [];
+}
+
+export function onRenewSettled(c: Context, settled: Settled): void {
+  const { s } = c;
+  const leader = s.leader;
+  if (leader === null || settled.op.kind !== 'write' || settled.op.record.epoch !== leader.epoch) return;
+  leader.adding = [];
+  leader.removing = [];
+  if (!settled.applied) {
+    onRefused(c, leader);
+    return;
+  }
+  leader.record = settled.op.record;
+  leader.renewedAt = Math.max(leader.renewedAt, settled.sentAt);
+  for (const key of settled.op.removeMembers) removePeer(c, leader, key);
+  takeMembers(c, leader);
+  noteAuthority(c, leader);
+  commitOwnGrants(c, leader);
+  advanceTakeover(c);
+}
+
+/** A refusal: the record is not what we thought. Where it names another leader the office is lost. */
+function onRefused(c: Context, leader: LeaderState): void {
+  const record = c.s.store.view?.record ?? null;
+  if (record?.epoch === leader.epoch && record.leader === c.s.self) {
+    leader.record = record.renewals >= leader.record.renewals ? record : leader.record;
+    takeMembers(c, leader);
+  } else if (record !== null) depose(c, 'a renewal was refused');
+}
+
+function removePeer(c: Context, leader: LeaderState, key: MemberKey): void {
+  const peer = leader.peers.get(key);
+  if (peer === undefined) return;
+  if (peer.goodbye) send(c, key, { type: 'farewell', epoch: leader.epoch });
+  leader.peers.delete(key);
+  c.s.pulls.delete(key);
+  c.s.served.delete(key);
+  forgetParkedOf(leader, key);
+  releaseHost(c, leader, key);
+}
+
+/** Members that were recorded since: they are asked to promise like everybody. */
+export function takeMembers(c: Context, leader: LeaderState): void {
+  for (const member of c.s.store.view?.members ?? []) {
+    if (!leader.peers.has(member)) addPeer(c, leader, member);
+  }
+}

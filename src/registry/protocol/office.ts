@@ -1,0 +1,128 @@
+// Taking and leaving the office. A leader that is deposed, or resigns, is a plain member again in the same step; what
+// it had granted to itself without a second copy becomes a request again.
+import { lengthen } from './authority.ts';
+import { rebase, revertOwnGrants } from './host.ts';
+import { type Context, createPeer, type LeaderState, send } from './state.ts';
+import { askStore, type Settled, storeIdle } from './store-client.ts';
+import { advanceTakeover } from './takeover.ts';
+import type { LeaderRecord, MemberKey } from './types.ts';
+
+export interface Office {
+  readonly record: LeaderRecord;
+  /** When the claim was sent: the store lease counts from here. */
+  readonly sentAt: number;
+  readonly members: readonly MemberKey[];
+  readonly staysLonely: boolean;
+}
+
+export function becomeLeader(c: Context, office: Office): void {
+  const { s, now } = c;
+  const leader = createLeader(office, now);
+  s.leader = leader;
+  s.follow.promised = office.record.epoch;
+  s.follow.leader = s.self;
+  s.follow.adopted = false;
+  s.follow.claimAt = Infinity;
+  s.pulls.clear();
+  s.served.clear();
+  const self = addPeer(c, leader, s.self);
+  self.promised = { version: s.replica.version, count: 0, low: 0, high: 0 };
+  self.synced = true;
+  for (const member of office.members) if (member !== s.self) addPeer(c, leader, member);
+  rebase(c);
+  advanceTakeover(c);
+}
+
+function createLeader(office: Office, now: number): LeaderState {
+  return {
+    epoch: office.record.epoch,
+    renewedAt: office.sentAt,
+    claimedAt: now,
+    record: office.record,
+    adding: [],
+    removing: [],
+    peers: new Map(),
+    complete: false,
+    reserved: new Set(),
+    log: { base: 0, ops: [] },
+    n: 0,
+    ownGrant: 0,
+    uncommitted: new Map(),
+    parked: new Map(),
+    parkedCount: 0,
+    leaving: new Map(),
+    lonelySince: Infinity,
+    staysLonely: office.staysLonely,
+    stopped: false,
+    wasServing: false,
+  };
+}
+
+/** A member that this leader has seen recorded. A session granted by a former leader was granted before now: that leader's authority had ended. */
+export function addPeer(c: Context, leader: LeaderState, key: MemberKey): ReturnType<typeof createPeer> {
+  const peer = createPeer(key, c.now);
+  leader.peers.set(key, peer);
+  return peer;
+}
+
+/** The office is lost. Who was granted nothing asks again. */
+export function depose(c: Context, _why: string): void {
+  const { s } = c;
+  const leader = s.leader;
+  if (leader === null) return;
+  revertOwnGrants(c, leader);
+  s.leader = null;
+  s.pulls.clear();
+  s.served.clear();
+  if (s.follow.leader === s.self) s.follow.leader = null;
+  s.follow.serving = false;
+  // What stands in the replica of a leader that never completed is not a version of its epoch.
+  s.follow.adopted = false;
+}
+
+/** Stops deciding at once, and for good; the store is told as soon as it can be. */
+export function resign(c: Context): void {
+  const leader = c.s.leader;
+  if (leader === null) return;
+  leader.stopped = true;
+  sendResignation(c, leader);
+}
+
+export function sendResignation(c: Context, leader: LeaderState): void {
+  const { s } = c;
+  if (!storeIdle(c) || s.store.undecided !== null) return;
+  const alone = [...leader.peers.keys()].every((key) => key === s.self || s.dead.has(key));
+  const leaving = alone && s.phase === 'draining';
+  askStore(c, 'resign', {
+    kind: 'write',
+    expect: leader.record,
+    record: {
+      ...leader.record,
+      leader: null,
+      renewals: leader.record.renewals + 1,
+      established: leaving ? [] : leader.record.established,
+    },
+    removeMembers: leaving ? [s.self, ...s.dead] : [],
+    expectMembers: leaving ? (s.store.view?.members ?? null) : null,
+  });
+}
+
+export function onResignSettled(c: Context, settled: Settled): void {
+  const { s, now } = c;
+  const leader = s.leader;
+  if (leader === null || settled.op.kind !== 'write') return;
+  if (!settled.applied) return;
+  for (const peer of leader.peers.values())
+    if (peer.key !== s.self) send(c, peer.key, { type: 'resigned', epoch: leader.epoch });
+  const gone = settled.op.removeMembers.includes(s.self);
+  depose(c, 'resigned');
+  s.follow.resignedEpoch = settled.op.record.epoch;
+  if (gone) {
+    s.phase = 'left';
+    c.out.push({ type: 'left' });
+  } else if (s.phase !== 'draining') {
+    // Somebody better placed has two leases to take over; then this member tries again, and stays.
+    s.follow.standBackUntil = now + 2 * lengthen(s.config.durations.leaseMs, s.config.durations);
+    s.follow.stoodBackEpoch = settled.op.record.epoch;
+  }
+}
