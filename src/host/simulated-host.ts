@@ -20,7 +20,6 @@ export interface SimulatedHostOptions {
 
 interface SimulatedTimer extends TimerHandle {
   readonly due: Instant;
-  readonly order: number;
   readonly callback: () => void;
   cancelled: boolean;
 }
@@ -31,7 +30,6 @@ export class SimulatedHost implements Host {
   readonly random: Random;
   readonly log: Log;
   #now: Instant;
-  #order = 0;
   readonly #roundsMax: number;
   #timers: SimulatedTimer[] = [];
   #deferred: (() => void)[] = [];
@@ -117,7 +115,6 @@ export class SimulatedHost implements Host {
     const delay = Math.min(Math.max(delayMs, 0), 2 ** 31 - 1);
     const timer: SimulatedTimer = {
       due: this.#now + delay,
-      order: this.#order++,
       callback,
       cancelled: false,
       cancel: () => {

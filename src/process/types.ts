@@ -34,7 +34,7 @@ export interface WaitOptions {
 export interface SpawnOptions {
   /** Links the new process to this one before it runs. */
   readonly link?: Pid;
-  /** Monitors it for this process before it runs; the reference is in `SpawnResult`. */
+  /** Monitors it for this local process before it runs; the `DownMessage` is told by its `target`, the new pid. */
   readonly monitor?: Pid;
   readonly name?: LocalName;
   /** Messages that may wait; default 1,000,000. At the limit a send from this node throws `mailbox_full`, one from a peer kills the process with reason `mailbox_full`. */
@@ -65,6 +65,8 @@ export interface Process {
   readonly alive: boolean;
   send(to: Destination, message: unknown): void;
   call(to: Destination, request: unknown, options?: WaitOptions): Promise<unknown>;
+  /** As `Runtime.cast`, in order with what this process sends. */
+  cast(to: Destination, request: unknown): void;
   link(pid: Pid): void;
   unlink(pid: Pid): void;
   /** The `DownMessage` comes with this reference; at once with reason `noproc` where nothing runs. */
@@ -98,6 +100,12 @@ export type ProcessMain = (self: Process) => void | Promise<void>;
 export interface CallMessage {
   readonly kind: 'call';
   readonly from: From;
+  readonly request: unknown;
+}
+
+/** A cast as the mailbox holds it, from whatever node it came: a request that wants no answer. */
+export interface CastMessage {
+  readonly kind: 'cast';
   readonly request: unknown;
 }
 

@@ -1,0 +1,25 @@
+// The end of a runtime: the processes go in reverse order of start, each after the one before has ended, so that what was
+// started on top of something goes before it. Those that trap exits get time to clean up, together no more than the grace.
+import { DGenError } from '../errors/error.ts';
+import type { RuntimeParts } from './parts.ts';
+import { kill, shutdown } from './reasons.ts';
+import type { ProcessRecord } from './record.ts';
+import { whenDown } from './when-down.ts';
+
+/** Resolves when no process is left. */
+export async function closeRuntime(parts: RuntimeParts): Promise<void> {
+  parts.spawner.close();
+  const graceEnd = parts.deadlines.now() + parts.limits.closeGraceMs;
+  for (const record of parts.table.list().reverse()) {
+    if (record.alive) await end(parts, record, graceEnd - parts.deadlines.now());
+  }
+  parts.calls.failAll(parts.client, new DGenError('closed', 'the runtime is closed'));
+}
+
+async function end(parts: RuntimeParts, record: ProcessRecord, graceMs: number): Promise<void> {
+  parts.lifecycle.exitFromPeer(record, parts.client.pid, shutdown);
+  if (!record.alive) return;
+  await whenDown(parts, record.pid, { timeoutMs: Math.max(graceMs, 0) }).catch(() =>
+    parts.lifecycle.exitFromPeer(record, parts.client.pid, kill),
+  );
+}
