@@ -1,0 +1,47 @@
+// Which test files belong to which suite. `fast` needs nothing but the packages of the lock file; each other suite is
+// one folder under test/ that needs software of the system, and says which.
+
+interface SystemSuite {
+  readonly folder: string;
+  /** A program that must be on the path. */
+  readonly needs: string;
+  /** What to tell somebody who lacks it. */
+  readonly install: string;
+}
+
+export const systemSuites: Readonly<Record<string, SystemSuite>> = {
+  erlang: { folder: 'test/erlang', needs: 'erl', install: 'apt-get install erlang-base' },
+  etcd: { folder: 'test/etcd', needs: 'etcd', install: 'apt-get install etcd-server' },
+  postgres: { folder: 'test/postgres', needs: 'psql', install: 'apt-get install postgresql' },
+};
+
+/** The layers that also run on the oldest supported Node. */
+export const coreFolders: readonly string[] = [
+  'test/errors',
+  'test/term',
+  'test/process',
+  'test/otp',
+  'test/distribution',
+  'test/registry',
+  'test/storage',
+];
+
+const isTest = (file: string): boolean => file.endsWith('.test.ts');
+/** These belong to `npm run check`. */
+const isTidy = (file: string): boolean => /^test\/tidy[\w-]*\.test\.ts$/.test(file);
+const isUnder = (file: string, folder: string): boolean => file.startsWith(`${folder}/`);
+
+/** `all` are paths from the root. Unknown suites have no files. */
+export function filesOfSuite(suite: string, all: readonly string[]): string[] {
+  const tests = all.filter(isTest);
+  if (suite === 'fast') return tests.filter((file) => !isSystem(file) && !isTidy(file));
+  if (suite === 'node20') return tests.filter(isCore);
+  const folder = systemSuites[suite]?.folder;
+  return folder === undefined ? [] : tests.filter((file) => isUnder(file, folder));
+}
+
+const isSystem = (file: string): boolean => Object.values(systemSuites).some((s) => isUnder(file, s.folder));
+
+/** Node 20 has no SQLite of its own; that store's tests run with the fast suite. */
+const isCore = (file: string): boolean =>
+  coreFolders.some((folder) => isUnder(file, folder)) && !file.includes('sqlite');
