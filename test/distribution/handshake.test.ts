@@ -36,7 +36,11 @@ function run(dialler: Dialler, acceptor: Acceptor, cut: readonly number[] = [655
   const toRight: Uint8Array[] = [dialler.hello];
   const toLeft: Uint8Array[] = [];
   let turn = 0;
-  const feed = (machine: Handshake, input: Uint8Array[], output: Uint8Array[]): HandshakeOutcome | undefined => {
+  const feed = (
+    machine: Handshake,
+    input: Uint8Array[],
+    output: Uint8Array[],
+  ): HandshakeOutcome | undefined => {
     const bytes = Uint8Array.from(Buffer.concat(input.splice(0)));
     let outcome: HandshakeOutcome | undefined;
     for (let offset = 0; offset < bytes.length; ) {

@@ -37,6 +37,11 @@ export interface HandshakeSelf {
   readonly md5: Md5;
   /** Unpredictable, 32 bits, fresh for each handshake: whoever can guess it needs no cookie. */
   readonly challenge: number;
+  /**
+   * True for a challenge that this node is asking somebody right now. A peer that asks it back wants our answer, to pass it off
+   * as its own on the other connection.
+   */
+  readonly isOwnChallenge?: (challenge: number) => boolean;
 }
 
 export interface HandshakePeer {
@@ -195,6 +200,9 @@ export class Dialler extends Machine {
         details: { name, creation },
       });
       return { outcome: { kind: 'failed', error } };
+    }
+    if (self.isOwnChallenge?.(challenge.challenge) === true) {
+      throw new DGenError('bad_peer', 'the peer returns a challenge of this node');
     }
     this.#peer = peerOf(challenge);
     this.waitingFor = 'ack';

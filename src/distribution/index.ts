@@ -1,0 +1,11 @@
+// Nodes connected over TCP by Erlang's distribution protocol.
+export type {
+  Address,
+  DistributionLimits,
+  DistributionOptions,
+  ListenOptions,
+} from './options.ts';
+export { defaultLimits } from './options.ts';
+export type { ProbeExpectation, ProbeOptions, ProbeVerdict } from './probe.ts';
+export type { ConnectedNode, Distribution, DistributionStats, Unobserve } from './tcp.ts';
+export { createDistribution } from './tcp.ts';

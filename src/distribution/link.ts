@@ -1,0 +1,262 @@
+// A connection on which both sides have proved the cookie. Signals are encoded at once, straight into the writer's
+// chunk, so that a value that cannot travel throws at its sender; the bytes of one turn of the event loop leave in one
+// write. Whatever arrives counts as a sign of life; silence, an overfull buffer or a broken rule ends the link with a
+// reason. The owner hears of the end exactly once, never from within one of its own calls.
+import type { Socket } from 'node:net';
+import { DGenError } from '../errors/error.ts';
+import type { Host, TimerHandle } from '../host/ports.ts';
+import type { TermCodecs } from '../term/codecs.ts';
+import { TermWriter } from '../term/writer.ts';
+import type { DistributionLimits } from './options.ts';
+import type { IncomingControl, OutgoingControl } from './protocol/control.ts';
+import { ControlDecoder } from './protocol/control-decode.ts';
+import { ControlEncoder } from './protocol/control-encode.ts';
+import type { Capabilities } from './protocol/flags.ts';
+import { FrameReader } from './protocol/frames.ts';
+import type { HandshakePeer } from './protocol/handshake.ts';
+
+/** Bytes after which a batch leaves before the turn ends: about what one system call takes. */
+const flushBytes = 60 * 1024;
+/** A last flush may take this long, then the socket is closed anyway. */
+const lingerMs = 1_000;
+
+export interface LinkOptions {
+  readonly socket: Socket;
+  readonly peer: HandshakePeer;
+  readonly can: Capabilities;
+  readonly host: Host;
+  readonly limits: DistributionLimits;
+  readonly codecs: TermCodecs | undefined;
+  readonly onControl: (control: IncomingControl) => void;
+  /** The link is unusable. Called once, from the event loop. */
+  readonly onEnd: (reason: string) => void;
+}
+
+export class Link {
+  readonly peer: HandshakePeer;
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #host: Host;
+  readonly #limits: DistributionLimits;
+  readonly #options: LinkOptions;
+  readonly #writer: TermWriter;
+  readonly #encoder: ControlEncoder;
+  readonly #decoder: ControlDecoder;
+  readonly #frames: FrameReader;
+  readonly #onData = (chunk: Uint8Array): void => this.receive(chunk);
+  readonly #flushNow = (): void => this.#flush();
+  readonly #onWritten = (): void => {
+    if (this.#waiters.length > 0) this.#wakeWaiters();
+  };
+  /** Encoded, not yet handed to the socket. */
+  #batchBytes = 0;
+  #flushScheduled = false;
+  #wroteSinceTick = true;
+  #silentTicks = 0;
+  #tick: TimerHandle | undefined;
+  #waiters: (() => void)[] = [];
+  /** Set when the link takes no more signals; the end may still have to be told. */
+  #endReason: string | undefined;
+  #endTold = false;
+
+  constructor(options: LinkOptions) {
+    const { socket, peer, can, host, limits, codecs } = options;
+    this.peer = peer;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    this.#options = options;
+    this.#socket = socket;
+    this.#host = host;
+    this.#limits = limits;
+    const dialect = peer.kind;
+    const shared = { dialect, bytesMax: limits.frameBytesMax, ...(codecs === undefined ? {} : { codecs }) };
+    this.#writer = new TermWriter(shared);
+    this.#encoder = new ControlEncoder(this.#writer, can);
+    this.#decoder = new ControlDecoder({ ...shared, can });
+    this.#frames = new FrameReader(limits.frameBytesMax, (bytes, start, end) =>
+      this.#onFrame(bytes, start, end),
+    );
+  }
+
+  /** Takes the socket over. `receive` the bytes that came with the end of the handshake before the call returns to the event loop. */
+  start(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.on('data', this.#onData);
+    socket.on('end', () => this.#end('the peer closed the connection'));
+    socket.on('error', (error) => this.#end(`connection lost: ${error.message}`));
+    socket.on('close', () => this.#end('connection lost'));
+    this.#scheduleTick();
+  }
+
+  receive(chunk: Uint8Array): void {
+    this.#silentTicks = 0;
+    if (this.#endReason !== undefined) return;
+    try {
+      this.#frames.push(chunk);
+    } catch (error) {
+      this.#breach(error);
+    }
+  }
+
+  get isUsable(): boolean {
+    return this.#endReason === undefined;
+  }
+
+  /** Bytes that have not reached the operating system. */
+  get bytesBuffered(): number {
+    return this.#batchBytes + this.#socket.writableLength;
+  }
+
+  /** Encodes and queues one signal. Throws `not_encodable`, `term_too_large`; `send_buffer_full` from the three sends. */
+  write(control: OutgoingControl): void {
+    if (this.#endReason !== undefined) return;
+    if (!this.#options.can.unlinkId && this.#emulateUnlink(control)) return;
+    const buffered = this.bytesBuffered;
+    if (buffered >= this.#limits.sendBufferBytesMax) this.#checkRoom(control, buffered);
+    this.#batchBytes += this.#encoder.write(control);
+    if (this.#batchBytes >= flushBytes) this.#flush();
+    else this.#scheduleFlush();
+  }
+
+  /** Runs `onRoom` once, from the event loop: when at most half of the bound is buffered, or the link has ended. */
+  whenWritable(onRoom: () => void): void {
+    this.#waiters.push(onRoom);
+    if (this.#endReason !== undefined || this.#hasRoom()) this.#host.timers.defer(() => this.#wakeWaiters());
+  }
+
+  /** Sends what is queued, then ends the link. The owner is told from the event loop. */
+  close(reason: string): void {
+    if (this.#endReason !== undefined) return;
+    this.#flush();
+    this.#retire(reason);
+    this.#socket.resume();
+    this.#socket.destroySoon();
+    const timer = this.#host.timers.after(lingerMs, () => this.#socket.destroy());
+    this.#socket.once('close', () => timer.cancel());
+    this.#host.timers.defer(() => this.#tellEnd());
+  }
+
+  /** Ends the link now and tells the owner before it returns: for when a newer connection takes its place. */
+  replace(reason: string): void {
+    this.#retire(reason);
+    this.#socket.destroy();
+    this.#tellEnd();
+  }
+
+  /** Ends the link at once; the owner is told from the event loop. */
+  cut(reason: string): void {
+    if (this.#endReason !== undefined) return;
+    this.#retire(reason);
+    this.#socket.destroy();
+    this.#host.timers.defer(() => this.#tellEnd());
+  }
+
+  #checkRoom(control: OutgoingControl, buffered: number): void {
+    const limit = this.#limits.sendBufferBytesMax;
+    if (control.kind === 'send' || control.kind === 'send_named' || control.kind === 'send_alias') {
+      throw new DGenError('send_buffer_full', 'the link to a peer', {
+        details: { node: this.peer.name, bytesBuffered: buffered, bytesMax: limit },
+        maybeExecuted: false,
+      });
+    }
+    // Losing a link or exit signal in silence would break what the peer relies on; losing the connection does not.
+    if (buffered >= 2 * limit) this.cut('send buffer overflow');
+  }
+
+  /** Peers of old neither send nor expect acknowledgements: ours comes from here. True when there is nothing to send. */
+  #emulateUnlink(control: OutgoingControl): boolean {
+    if (control.kind === 'unlink') {
+      const { from, to, id } = control;
+      const ack = { kind: 'unlink_ack', from: to, to: from, id } as const;
+      this.#host.timers.defer(() => this.#options.onControl(ack));
+    }
+    return control.kind === 'unlink_ack';
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#host.timers.defer(this.#flushNow);
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    if (this.#batchBytes === 0 || this.#endReason !== undefined) return;
+    this.#batchBytes = 0;
+    this.#wroteSinceTick = true;
+    const chunks = this.#writer.take();
+    const socket = this.#socket;
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index++) socket.write(chunks[index] as Uint8Array);
+    socket.write(chunks[last] as Uint8Array, this.#onWritten);
+    if (last > 0) socket.uncork();
+  }
+
+  #onFrame(bytes: Uint8Array, start: number, end: number): void {
+    const control = this.#decoder.read(bytes, start, end);
+    if (control !== undefined) this.#options.onControl(control);
+  }
+
+  /** The peer broke a rule, or a receiver of signals failed, which none may. */
+  #breach(error: unknown): void {
+    const code = error instanceof DGenError ? error.code : 'internal';
+    const { name } = this.peer;
+    this.#host.log.error({ code, peer: name, error }, 'distribution: connection cut');
+    this.#end(`${code}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  #scheduleTick(): void {
+    const quarter = this.#limits.netTickMs / 4;
+    this.#tick = this.#host.timers.after(quarter, () => this.#onTick(), { background: true });
+  }
+
+  /**
+   * Silence is counted in ticks, not in time: after a stall of this process one tick fires, then the input that has been
+   * waiting is read, and the peer is not blamed for our own pause.
+   */
+  #onTick(): void {
+    this.#silentTicks += 1;
+    if (this.#silentTicks > 4) {
+      this.#end('tick timeout');
+      return;
+    }
+    if (!this.#wroteSinceTick && this.#socket.writableLength === 0) this.#socket.write(new Uint8Array(4));
+    this.#wroteSinceTick = false;
+    this.#scheduleTick();
+  }
+
+  #hasRoom(): boolean {
+    return this.bytesBuffered <= this.#limits.sendBufferBytesMax / 2;
+  }
+
+  #wakeWaiters(): void {
+    if (this.#endReason === undefined && !this.#hasRoom()) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  #end(reason: string): void {
+    if (this.#endReason === undefined) {
+      this.#retire(reason);
+      this.#socket.destroy();
+    }
+    this.#tellEnd();
+  }
+
+  #retire(reason: string): void {
+    this.#endReason ??= reason;
+    this.#frames.stop();
+    this.#tick?.cancel();
+    this.#socket.off('data', this.#onData);
+  }
+
+  #tellEnd(): void {
+    if (this.#endTold) return;
+    this.#endTold = true;
+    this.#options.onEnd(this.#endReason ?? 'connection lost');
+    this.#wakeWaiters();
+  }
+}
