@@ -2,6 +2,7 @@
 // Each restart counts towards the intensity; a restart that fails is tried again at once and counts again, so a child that
 // cannot start ends its supervisor soon. The one exception is a name that a dead process still has: the restart is then
 // tried again, at growing intervals and without being counted, for up to 5 s before it counts as failed.
+import { hasCode } from '../errors/error.ts';
 import { shutdown } from '../process/reasons.ts';
 import type { ExitMessage, Process } from '../process/types.ts';
 import { type Child, type Children, isNameHeldByTheDead, Retry } from './children.ts';
@@ -88,9 +89,14 @@ export class Restarter {
   }
 
   #retryLater(child: Child, error: unknown): void {
-    const { process } = this.#plan;
-    const { host } = process.runtime;
-    host.log.warn(
+    const { process, giveUp } = this.#plan;
+    const { log } = process.runtime.host;
+    // The node closes: nothing will start any more.
+    if (hasCode(error, 'closed')) {
+      giveUp(shutdown);
+      return;
+    }
+    log.warn(
       { supervisor: String(process.self), child: child.spec.id, error },
       'a child could not be restarted',
     );

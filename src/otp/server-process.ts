@@ -2,9 +2,11 @@
 // (stop, continue, idle timeout). Callbacks that return no promise cause none.
 //
 // The rules for exits are OTP's: a throw ends the process with the error as reason; the parent's exit, when trapped, ends
-// it too; both run `terminate`. Other trapped exits are messages. A failed start breaks the link to the parent first,
+// it too; both run `terminate`. The node is the parent of a server that has no other, and its order to shut down, as when
+// it closes, holds for all. Other trapped exits are messages. A failed start breaks the link to the parent first,
 // which is told by the rejection of the start and not by a signal as well.
 import { DGenError } from '../errors/error.ts';
+import { ProcessExit } from '../process/executor.ts';
 import { isCallMessage, isCastMessage, isExitMessage } from '../process/messages.ts';
 import { kill, shutdown } from '../process/reasons.ts';
 import type {
@@ -76,7 +78,7 @@ export class ServerProcess implements Behaviour {
     if (!self.alive) return;
     this.#running = true;
     this.#plan.started();
-    await this.#afterCallback();
+    await this.#continueAfterInit();
   }
 
   handle(message: unknown): void | Promise<void> {
@@ -92,6 +94,16 @@ export class ServerProcess implements Behaviour {
     if (!this.#running) return;
     const result = this.#callbacks?.terminate?.(reason);
     if (isThenable(result)) return settle(result);
+  }
+
+  /** Still part of the behaviour's `init`, after which the runtime runs no `terminate`; a server that has started is owed it. */
+  async #continueAfterInit(): Promise<void> {
+    try {
+      await this.#afterCallback();
+    } catch (error) {
+      await this.terminate(error instanceof ProcessExit ? error.reason : error);
+      throw error;
+    }
   }
 
   async #prepare(self: Process): Promise<void> {
@@ -191,7 +203,12 @@ export class ServerProcess implements Behaviour {
   }
 
   #exit(message: ExitMessage): unknown {
-    if (this.#plan.parent?.equals(message.from)) return this.#context.process.exit(message.reason);
+    const { parent } = this.#plan;
+    const { process } = this.#context;
+    const { from, reason } = message;
+    if (parent?.equals(from)) return process.exit(reason);
+    const fromNode = from.equals(process.runtime.clientPid);
+    if (fromNode && (parent === undefined || reason === shutdown)) return process.exit(reason);
     return this.#info(message);
   }
 

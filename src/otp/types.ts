@@ -36,7 +36,7 @@ export interface ServerCallbacks {
   handleContinue?(value: never): unknown;
   /** Runs when the time of `this.idleTimeout` has passed. Without it, `handleInfo` gets the atom `timeout`. */
   handleTimeout?(): unknown;
-  /** Runs before the process ends by a stop or a throw and, when exits are trapped, by its parent's exit. Not when it is killed. */
+  /** Runs before the process ends by a stop or a throw and, when exits are trapped, by the exit of its parent or of the node. Not when it is killed. */
   terminate?(reason: unknown): unknown;
 }
 

@@ -37,8 +37,6 @@ export interface LocalRuntime extends Runtime {
   /** From now on signals to other nodes go there; before, every other node is one that is not connected. */
   attach(outbound: Outbound): void;
   readonly inbound: Inbound;
-  /** The pid that code outside of any process sends and calls as; exit signals of `close` come from it. */
-  readonly clientPid: Pid;
 }
 
 /** A runtime without processes. Throws `bad_option` for a creation or limit out of range. It holds no resources until something is started in it. */

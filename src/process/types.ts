@@ -134,6 +134,8 @@ export interface Runtime {
   readonly name: Atom;
   readonly creation: number;
   readonly host: Host;
+  /** The pid that code outside of any process sends, calls and exits as, `close` included. Nothing is received there. */
+  readonly clientPid: Pid;
   spawn(main: ProcessMain, options?: SpawnOptions): Pid;
   spawnBehaviour(behaviour: Behaviour, options?: SpawnOptions): Pid;
   /** From code outside any process: the sender is the node's own client process. */
