@@ -104,6 +104,11 @@ class NodeRuntime implements LocalRuntime {
     this.#parts.exits.exit(this.#parts.client, pid, reason);
   }
 
+  terminate(pid: Pid, reason: unknown): void {
+    const record = this.#parts.table.get(pid);
+    if (record !== undefined) this.#parts.lifecycle.die(record, reason);
+  }
+
   whenDown(pid: Pid, options?: WaitOptions): Promise<unknown> {
     return whenDown(this.#parts, pid, options);
   }

@@ -152,6 +152,11 @@ export interface Runtime {
   replyError(from: From, error: Error): void;
   /** The exit signal of exit/2 from outside any process. */
   exit(pid: Pid, reason: unknown): void;
+  /**
+   * Ends a process of this node at once, whatever it traps, with that reason: for owners whose right to let it run has ended, as a
+   * registry that fences. Its `terminate` does not run. Does nothing where none runs.
+   */
+  terminate(pid: Pid, reason: unknown): void;
   /** Resolves with the reason when the process ends; at once with atom `noproc` where nothing runs. For programs and tests. */
   whenDown(pid: Pid, options?: WaitOptions): Promise<unknown>;
   isAlive(pid: Pid): boolean;

@@ -1,0 +1,170 @@
+// What a registry keeps in the store, and the operations of the protocol on it: one leader record and one record for
+// each member. Nothing here grows with names, and no pid is ever written.
+import { DGenError, hasCode } from '../errors/error.ts';
+import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome, StoreView } from './protocol/types.ts';
+import { nodeOf } from './protocol/types.ts';
+import { type Commit, keyOf, type KeySpace, partsOf, prefixRange, rangeOfKey, type StoreTransaction } from '../storage/index.ts';
+
+/** Where a member is, for those who look for it. */
+export interface MemberInfo {
+  readonly member: MemberKey;
+  readonly node: string;
+  readonly creation: number;
+  /** Where the node listens; `null` when it does not. */
+  readonly address: { readonly host: string; readonly port: number } | null;
+  /** Equal on nodes whose loopback addresses lead to each other. */
+  readonly machineId: string;
+}
+
+const membersMax = 1_000;
+const opTimeoutMs = 2_000;
+const encoder: TextEncoder = new TextEncoder();
+const decoder: TextDecoder = new TextDecoder();
+
+export class Coordination {
+  readonly #space: KeySpace;
+  readonly #root: string;
+  /** What is known of every member that was ever seen in the store and is not gone from it. */
+  readonly infos: Map<MemberKey, MemberInfo> = new Map();
+
+  /** `root` tells the registries of one tenant apart. */
+  constructor(space: KeySpace, root: string) {
+    this.#space = space;
+    this.#root = root;
+  }
+
+  /** Runs one operation of the protocol. Never rejects: what failed is in the outcome. `own` is written by `join`. */
+  async run(op: StoreOp, own: MemberInfo, signal: AbortSignal): Promise<StoreOutcome> {
+    let tx: StoreTransaction | undefined;
+    try {
+      tx = await this.#space.begin({ timeoutMs: opTimeoutMs, signal });
+      return await this.#attempt(tx, op, own);
+    } catch (error) {
+      if (hasCode(error, 'store_conflict')) return await this.#conflict(signal);
+      return error instanceof InDoubt ? { status: 'unknown' } : { status: 'unavailable' };
+    } finally {
+      tx?.close();
+    }
+  }
+
+  /** Somebody was faster: what stands in the store now is the answer. */
+  async #conflict(signal: AbortSignal): Promise<StoreOutcome> {
+    try {
+      const tx = await this.#space.begin({ timeoutMs: opTimeoutMs, signal });
+      try {
+        return { status: 'conflict', view: await this.#read(tx) };
+      } finally {
+        tx.close();
+      }
+    } catch {
+      // The write was refused; only the news of what stands there now is missing.
+      return { status: 'unavailable' };
+    }
+  }
+
+  async #attempt(tx: StoreTransaction, op: StoreOp, own: MemberInfo): Promise<StoreOutcome> {
+    const view = await this.#read(tx);
+    switch (op.kind) {
+      case 'read':
+        return { status: 'committed', view };
+      case 'join':
+        await commit(tx, { reads: [], writes: [{ type: 'set', key: this.#memberKey(op.member), value: encode(own) }] });
+        this.infos.set(own.member, own);
+        return { status: 'committed', view: { ...view, members: [...new Set([...view.members, op.member])].sort() } };
+      case 'write':
+        return this.#write(tx, op, view);
+      default:
+        return op satisfies never;
+    }
+  }
+
+  async #write(tx: StoreTransaction, op: Extract<StoreOp, { kind: 'write' }>, view: StoreView): Promise<StoreOutcome> {
+    if (!sameStamp(view.record, op.expect)) return { status: 'conflict', view };
+    if (op.expectMembers !== null && op.expectMembers.join() !== view.members.join()) return { status: 'conflict', view };
+    const reads = [rangeOfKey(this.#leaderKey())];
+    if (op.expectMembers !== null) reads.push(this.#members());
+    await commit(tx, {
+      reads,
+      writes: [
+        { type: 'set', key: this.#leaderKey(), value: encode(op.record) },
+        ...op.removeMembers.map((member) => ({ type: 'clear' as const, key: this.#memberKey(member) })),
+      ],
+    });
+    const members = view.members.filter((member) => !op.removeMembers.includes(member));
+    for (const member of op.removeMembers) this.infos.delete(member);
+    return { status: 'committed', view: { record: op.record, members } };
+  }
+
+  async #read(tx: StoreTransaction): Promise<StoreView> {
+    const leader = await tx.get(this.#leaderKey());
+    const page = await tx.getRange(this.#members(), { limit: membersMax });
+    const members: MemberKey[] = [];
+    for (const [key, value] of page.items) {
+      const member = partsOf(key).at(-1) ?? '';
+      members.push(member);
+      if (!this.infos.has(member)) this.infos.set(member, decodeInfo(value, member));
+    }
+    const listed = new Set(members);
+    for (const member of this.infos.keys()) if (!listed.has(member)) this.infos.delete(member);
+    return { record: leader === undefined ? null : decodeRecord(leader), members: members.sort() };
+  }
+
+  #leaderKey(): Uint8Array {
+    return keyOf('registry', this.#root, 'leader');
+  }
+
+  #memberKey(member: MemberKey): Uint8Array {
+    return keyOf('registry', this.#root, 'member', member);
+  }
+
+  #members(): { begin: Uint8Array; end: Uint8Array } {
+    return prefixRange('registry', this.#root, 'member');
+  }
+}
+
+/** A commit that may have been applied, or may be later. */
+class InDoubt extends Error {}
+
+const definite = ['store_conflict', 'store_too_old', 'store_unavailable', 'store_too_large', 'store_invalid'] as const;
+
+async function commit(tx: StoreTransaction, request: Commit): Promise<void> {
+  try {
+    await tx.commit(request);
+  } catch (cause) {
+    if (definite.some((code) => hasCode(cause, code))) throw cause;
+    throw new InDoubt('a commit of unknown outcome', { cause });
+  }
+}
+
+function sameStamp(a: LeaderRecord | null, b: LeaderRecord | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.epoch === b.epoch && a.leader === b.leader && a.renewals === b.renewals;
+}
+
+function encode(record: LeaderRecord | MemberInfo): Uint8Array {
+  return encoder.encode(JSON.stringify(record));
+}
+
+function decodeRecord(bytes: Uint8Array): LeaderRecord {
+  const record = parse(bytes) as LeaderRecord;
+  const valid = Number.isSafeInteger(record.epoch) && Number.isSafeInteger(record.renewals) && Array.isArray(record.established);
+  if (!valid || typeof record.durations?.leaseMs !== 'number') {
+    throw new DGenError('store_not_ours', 'leader record', { expected: 'one of this format' });
+  }
+  return record;
+}
+
+function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {
+  const info = parse(bytes) as MemberInfo;
+  return { ...info, member, node: nodeOf(member) };
+}
+
+function parse(bytes: Uint8Array): object {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(bytes));
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (cause) {
+    throw new DGenError('store_not_ours', 'registry record', { expected: 'JSON', cause });
+  }
+  throw new DGenError('store_not_ours', 'registry record', { expected: 'an object' });
+}
