@@ -36,7 +36,9 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+const ignore = (): void => undefined;
+
+export const silentLog: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 export interface Host {
   readonly clock: Clock;

@@ -1,6 +1,5 @@
-// Makes the parts of a runtime and ties the few knots between them: the scheduler runs what the executor runs, deaths go
-// through every part that holds something of a process.
-
+// Makes the parts of a runtime and ties the few knots between them: the scheduler runs what the executor runs, answers may
+// loop back as signals, and a death goes through every part that holds something of the process.
 import { Aliases } from './aliases.ts';
 import { Calls } from './calls.ts';
 import { Deadlines } from './deadlines.ts';
@@ -27,96 +26,62 @@ import { Spawner } from './spawner.ts';
 import type { Runtime } from './types.ts';
 
 export function assemble(runtime: Runtime, limits: RuntimeLimits): RuntimeParts {
-  const { host } = runtime;
-  const { log } = host;
-  const table = new ProcessTable(runtime.name, runtime.creation, limits.processesMax);
-  const names = new Names();
-  const references = new References(runtime.name, runtime.creation, host.random);
-  const aliases = new Aliases(references);
-  const deadlines = new Deadlines(host);
-  const peers = new Peers();
-  const scheduler: Scheduler = new Scheduler(host, (record) => executor.run(record));
-  const delivery = new Delivery(scheduler);
-  const lifecycle = new Lifecycle(table, delivery);
-  const executor = new Executor(lifecycle, log, (record) => scheduler.wake(record));
-  const links = new Links(table, lifecycle, peers);
-  const monitors = new Monitors({ table, names, references, delivery, peers });
-  const router = new Router({ table, names, aliases, delivery, peers, runtime });
-  const calls = new Calls({
-    host,
-    router,
-    delivery,
-    deadlines,
-    references,
-    peers,
-    pendingMax: limits.pendingCallsMax,
-  });
-  const timers = new SendAfterTimers({
-    deadlines,
-    references,
-    router,
-    delivery,
-    log,
-    timersMax: limits.timersMax,
-  });
-  const answers = new RemoteAnswers(peers, {
-    waitingMax: limits.repliesWaitingMax,
-    log,
-    loopback: (alias, message) => inbound.onSendAlias(alias, message),
-  });
-  const inbound: InboundSignals = new InboundSignals({
-    table,
-    names,
-    aliases,
-    references,
-    lifecycle,
-    links,
-    monitors,
-    calls,
-    answers,
-    peers,
-    log,
-  });
+  const tables = makeTables(runtime, limits);
+  const engine = makeEngine(runtime, tables.table);
+  const messaging = makeMessaging(runtime, limits, { ...tables, ...engine });
+  const inbound: InboundSignals = new InboundSignals({ ...messaging, log: runtime.host.log });
+  messaging.answers.loopback = (alias, message) => inbound.onSendAlias(alias, message);
   const spawner = new Spawner({
-    table,
-    names,
-    links,
-    monitors,
-    scheduler,
+    ...messaging,
     mailboxMessagesMax: limits.mailboxMessagesMax,
     handleOf: (record) => new ProcessHandle(record, runtime, parts),
   });
-  const client = newClient(table);
-  const exits = new Exits(table, lifecycle, peers);
-  const parts: RuntimeParts = {
-    limits,
-    table,
-    names,
-    aliases,
-    references,
-    deadlines,
-    peers,
-    lifecycle,
-    exits,
-    links,
-    monitors,
-    router,
-    calls,
-    timers,
-    spawner,
-    inbound,
-    client,
-  };
-  lifecycle.setBurials([
-    (record, reason) => calls.bury(record, reason),
-    (record) => record.receiver?.processDied(),
-    (record) => timers.bury(record),
-    (record) => aliases.bury(record),
-    (record) => names.bury(record),
-    (record, reason) => monitors.bury(record, reason),
-    (record, reason) => links.bury(record, reason),
-  ]);
+  const exits = new Exits(tables.table, engine.lifecycle, tables.peers);
+  const client = newClient(tables.table);
+  const parts: RuntimeParts = { ...messaging, limits, inbound, spawner, exits, client };
+  buryThrough(parts);
   return parts;
+}
+
+type Tables = ReturnType<typeof makeTables>;
+type Engine = ReturnType<typeof makeEngine>;
+
+/** What is known: processes, names, peers, what waits. */
+function makeTables({ name, creation, host }: Runtime, limits: RuntimeLimits) {
+  const references = new References(name, creation, host.random);
+  return {
+    references,
+    table: new ProcessTable(name, creation, limits.processesMax),
+    names: new Names(),
+    aliases: new Aliases(references),
+    deadlines: new Deadlines(host),
+    peers: new Peers(),
+  };
+}
+
+/** What runs: messages go in, code runs, processes end. */
+function makeEngine({ host }: Runtime, table: ProcessTable) {
+  const scheduler: Scheduler = new Scheduler(host, (record) => executor.run(record));
+  const delivery = new Delivery(scheduler);
+  const lifecycle = new Lifecycle(table, delivery);
+  const executor = new Executor(lifecycle, host.log, (record) => scheduler.wake(record));
+  return { scheduler, delivery, lifecycle };
+}
+
+/** What processes do to each other. */
+function makeMessaging(runtime: Runtime, limits: RuntimeLimits, ground: Tables & Engine) {
+  const { host } = runtime;
+  const { table, lifecycle, peers } = ground;
+  const router = new Router({ ...ground, runtime });
+  return {
+    ...ground,
+    router,
+    links: new Links(table, lifecycle, peers),
+    monitors: new Monitors(ground),
+    calls: new Calls({ ...ground, host, router, pendingMax: limits.pendingCallsMax }),
+    timers: new SendAfterTimers({ ...ground, router, log: host.log, timersMax: limits.timersMax }),
+    answers: new RemoteAnswers(peers, { waitingMax: limits.repliesWaitingMax, log: host.log }),
+  };
 }
 
 /** Outside of the table: signals for it find nobody, as they should. */
@@ -126,4 +91,17 @@ function newClient(table: ProcessTable): ProcessRecord {
     { kind: 'main', main: () => undefined },
     { label: 'code outside of any process', mailboxMax: 0 },
   );
+}
+
+/** Who waits for the process learns first; names are free before anybody is told; links come last. */
+function buryThrough({ lifecycle, calls, timers, aliases, names, monitors, links }: RuntimeParts): void {
+  lifecycle.setBurials([
+    (record, reason) => calls.bury(record, reason),
+    (record) => record.receiver?.processDied(),
+    (record) => timers.bury(record),
+    (record) => aliases.bury(record),
+    (record) => names.bury(record),
+    (record, reason) => monitors.bury(record, reason),
+    (record, reason) => links.bury(record, reason),
+  ]);
 }

@@ -39,12 +39,10 @@ export class Calls {
   #pending = 0;
   #unstampedCallers: ProcessRecord[] = [];
   readonly #stamp: () => void;
-  readonly #forget: (call: OutgoingCall) => void;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
     this.#stamp = () => this.#stampDeadlines();
-    this.#forget = (call) => void this.#outgoing.delete(call.number);
   }
 
   get pending(): number {
@@ -52,6 +50,7 @@ export class Calls {
   }
 
   /** Never throws: every failure is a rejection. */
+  // biome-ignore lint/complexity/useMaxParams: the hottest path of all; an options object would be allocated per call
   start(caller: ProcessRecord, to: Destination, request: unknown, options?: WaitOptions): Promise<unknown> {
     try {
       if (!caller.alive) return rejectQuietly(deadCaller(caller));
@@ -61,8 +60,11 @@ export class Calls {
       if (target === undefined) return Promise.reject(calleeError(noproc, nameOf(to)));
       const call =
         target instanceof ProcessRecord
-          ? this.#startLocal(caller, timeoutMs, target, request)
-          : this.#startRemote(caller, timeoutMs, target, request);
+          ? this.#toProcess(caller, timeoutMs, target)
+          : this.#toPeer(caller, timeoutMs, target);
+      call.request = request;
+      this.#enlist(call, caller);
+      call.begin(this.#parts);
       if (options?.signal !== undefined && !call.answered) listen(call, options.signal);
       return call.promise;
     } catch (error) {
@@ -81,11 +83,13 @@ export class Calls {
     if (call.stopListening !== undefined) call.stopListening();
   }
 
-  /** True when the number is that of a call that waits. */
-  onAnswer(number: number, reply: unknown): boolean {
-    const call = this.#outgoing.get(number);
-    call?.hear(reply);
-    return call !== undefined;
+  /** From now on an answer to the call finds nobody. */
+  forget(call: OutgoingCall): void {
+    this.#outgoing.delete(call.number);
+  }
+
+  onAnswer(number: number, reply: unknown): void {
+    this.#outgoing.get(number)?.hear(reply);
   }
 
   onDown(number: number, reason: unknown): void {
@@ -113,35 +117,23 @@ export class Calls {
     for (let call = caller.lastCall; call !== undefined; call = caller.lastCall) call.callerDied(error);
   }
 
-  #startLocal(
-    caller: ProcessRecord,
-    timeoutMs: number,
-    callee: ProcessRecord,
-    request: unknown,
-  ): PendingCall {
+  #toProcess(caller: ProcessRecord, timeoutMs: number, callee: ProcessRecord): PendingCall {
     if (callee.mailbox.size >= callee.mailboxMax) throw mailboxIsFull(callee);
     const call = new LocalCall(this, caller, timeoutMs);
-    call.request = request;
     call.callee = callee;
-    this.#enlist(call, caller);
-    this.#parts.delivery.deliverSignal(callee, call);
     return call;
   }
 
-  #startRemote(caller: ProcessRecord, timeoutMs: number, to: RemoteAddress, request: unknown): PendingCall {
-    const { outbound } = this.#parts.peers;
-    if (outbound === undefined) {
+  #toPeer(caller: ProcessRecord, timeoutMs: number, to: RemoteAddress): PendingCall {
+    if (this.#parts.peers.outbound === undefined) {
       throw new DGenError('noconnection', `${to.node.name} is not connected`, { maybeExecuted: false });
     }
     const call = new OutgoingCall(this, caller, timeoutMs);
-    call.request = request;
     call.to = to;
     call.peer = this.#parts.peers.of(to.node);
     call.number = this.#parts.references.nextNumber();
     call.ref = this.#parts.references.refOf(call.number);
     this.#outgoing.set(call.number, call);
-    this.#enlist(call, caller);
-    call.begin(outbound, this.#forget);
     return call;
   }
 

@@ -70,9 +70,10 @@ export class Executor {
     };
     try {
       const result = behaviour.init?.(record.handle);
-      if (!isThenable(result)) return ready();
-      record.busy = true;
-      result.then(ready, failed);
+      if (isThenable(result)) {
+        record.busy = true;
+        result.then(ready, failed);
+      } else ready();
     } catch (error) {
       failed(error);
     }

@@ -93,6 +93,7 @@ export class InboundSignals implements Inbound {
     forgetRequest(record, ref);
   }
 
+  // biome-ignore lint/complexity/useMaxParams: the port's signature
   onDown(_from: Pid | Atom, _to: Pid, ref: Ref, reason: unknown): void {
     const number = this.#parts.references.numberOf(ref);
     if (number === undefined) return;

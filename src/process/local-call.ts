@@ -1,13 +1,13 @@
 // A call within this node. One object is the promise's handle, the message in the callee's mailbox and the address for
 // the answer: a call allocates nothing else.
 import type { Pid } from '../term/pid.ts';
+import type { CallParts } from './calls.ts';
 import { PendingCall } from './pending-call.ts';
 import type { OpenRequest, ProcessRecord } from './record.ts';
 import type { CallMessage, From } from './types.ts';
 
 export class LocalCall extends PendingCall implements CallMessage, From, OpenRequest {
   readonly kind = 'call';
-  request: unknown = undefined;
   callee!: ProcessRecord;
 
   get from(): From {
@@ -16,6 +16,10 @@ export class LocalCall extends PendingCall implements CallMessage, From, OpenReq
 
   get pid(): Pid {
     return this.caller.pid;
+  }
+
+  begin(parts: CallParts): void {
+    parts.delivery.deliverSignal(this.callee, this);
   }
 
   describe(): string {

@@ -63,10 +63,10 @@ export class PeerWatcher implements Watcher {
   readonly key: string;
   readonly #tell: (reason: unknown) => void;
 
-  constructor(peer: Peer, watched: ProcessRecord, key: string, tell: (reason: unknown) => void) {
-    this.peer = peer;
-    this.watched = watched;
-    this.key = key;
+  constructor(where: { peer: Peer; watched: ProcessRecord; key: string }, tell: (reason: unknown) => void) {
+    this.peer = where.peer;
+    this.watched = where.watched;
+    this.key = where.key;
     this.#tell = tell;
   }
 
@@ -145,7 +145,7 @@ export class Monitors {
       return;
     }
     const peer = peers.of(from.node);
-    const watcher = new PeerWatcher(peer, watched, ref.key, tell);
+    const watcher = new PeerWatcher({ peer, watched, key: ref.key }, tell);
     peer.watchers.get(watcher.key)?.detach();
     peer.watchers.set(watcher.key, watcher);
     watched.watchers ??= new Set();

@@ -4,6 +4,7 @@
 import { DGenError, hasCode } from '../errors/error.ts';
 import { Pid } from '../term/pid.ts';
 import { Ref } from '../term/ref.ts';
+import type { CallParts } from './calls.ts';
 import type { NamedTarget, Outbound } from './distribution-port.ts';
 import { errorOfReply, genCall } from './gen-protocol.ts';
 import type { Waiting } from './outbox.ts';
@@ -14,7 +15,6 @@ import { type EndOfCall, PendingCall } from './pending-call.ts';
 export type RemoteAddress = Pid | NamedTarget | Ref;
 
 export class OutgoingCall extends PendingCall implements Waiting {
-  request: unknown = undefined;
   number = 0;
   ref!: Ref;
   to!: RemoteAddress;
@@ -22,16 +22,14 @@ export class OutgoingCall extends PendingCall implements Waiting {
   /** Set once the request is on its way. */
   #sentThrough: Outbound | undefined = undefined;
   #monitored = false;
-  #forget!: (call: OutgoingCall) => void;
 
   get abandoned(): boolean {
     return this.answered;
   }
 
-  begin(outbound: Outbound, forget: (call: OutgoingCall) => void): void {
-    this.#forget = forget;
+  begin({ peers }: CallParts): void {
     this.peer.calls.add(this);
-    this.peer.outbox.send(this.peer.node, outbound, this);
+    if (peers.outbound !== undefined) this.peer.outbox.send(this.peer.node, peers.outbound, this);
   }
 
   attempt(outbound: Outbound): void {
@@ -74,7 +72,7 @@ export class OutgoingCall extends PendingCall implements Waiting {
 
   protected released(how: EndOfCall): void {
     this.peer.calls.delete(this);
-    this.#forget(this);
+    this.calls.forget(this);
     const implied = how === 'given up' && this.peer.kind === 'typescript';
     if (how === 'callee gone' || !(this.#monitored || implied)) return;
     // An alias cannot be monitored: its peer forgets the request when it answers or ends.

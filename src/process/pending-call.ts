@@ -1,7 +1,7 @@
 // A call that waits for its answer, as the caller's node sees it. It ends once: with an answer, an error, its deadline,
 // the caller's abort signal, or the death of either side. The ways that come late find it ended.
 import { DGenError } from '../errors/error.ts';
-import type { Calls } from './calls.ts';
+import type { CallParts, Calls } from './calls.ts';
 import { Deadline } from './deadlines.ts';
 import { noconnection, noproc } from './reasons.ts';
 import type { ProcessRecord } from './record.ts';
@@ -29,7 +29,8 @@ export abstract class PendingCall extends Deadline {
   older: PendingCall | undefined = undefined;
   newer: PendingCall | undefined = undefined;
   stopListening: (() => void) | undefined = undefined;
-  private readonly calls: Calls;
+  request: unknown = undefined;
+  protected readonly calls: Calls;
   private readonly resolve: Settle;
   private readonly reject: Settle;
 
@@ -76,6 +77,9 @@ export abstract class PendingCall extends Deadline {
       details: { timeoutMs: this.timeoutMs },
     });
   }
+
+  /** Sends the request. */
+  abstract begin(parts: CallParts): void;
 
   /** The callee as text. */
   abstract describe(): string;

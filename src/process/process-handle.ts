@@ -101,7 +101,7 @@ export class ProcessHandle implements Process {
   }
 
   sendAfter(delayMs: number, to: Destination, message: unknown): Ref {
-    return this.#parts.timers.create(this.#record, delayMs, to, message);
+    return this.#parts.timers.create(this.#record, delayMs, { to, message });
   }
 
   cancelTimer(timer: Ref): boolean {
@@ -109,6 +109,6 @@ export class ProcessHandle implements Process {
   }
 
   receive<T = unknown>(matches?: (message: unknown) => boolean, options?: WaitOptions): Promise<T> {
-    return receive(this.#record, this.#parts.deadlines, matches, options) as Promise<T>;
+    return receive(this.#record, this.#parts.deadlines, { matches, options }) as Promise<T>;
   }
 }

@@ -13,8 +13,7 @@ export type Matches = ((message: unknown) => boolean) | undefined;
 export function receive(
   record: ProcessRecord,
   deadlines: Deadlines,
-  matches: Matches,
-  options: WaitOptions = {},
+  { matches, options = {} }: { readonly matches: Matches; readonly options: WaitOptions | undefined },
 ): Promise<unknown> {
   if (!record.alive) return rejectQuietly(ended(record, 'noproc'));
   const promise = new Promise((resolve, reject) => {

@@ -17,19 +17,19 @@ export class RemoteAnswers {
   readonly #peers: Peers;
   readonly #waitingMax: number;
   readonly #log: Log;
-  readonly #loopback: Loopback;
+  /** Set when the runtime is put together. */
+  loopback: Loopback = () => undefined;
 
-  constructor(peers: Peers, options: { waitingMax: number; log: Log; loopback: Loopback }) {
+  constructor(peers: Peers, options: { waitingMax: number; log: Log }) {
     this.#peers = peers;
     this.#waitingMax = options.waitingMax;
     this.#log = options.log;
-    this.#loopback = options.loopback;
   }
 
   send(call: IncomingCall, reply: unknown): void {
     const message = answerMessage(call.tag, reply);
     if (call.pid.node === call.callee.pid.node) {
-      if (call.alias !== undefined) this.#loopback(call.alias, message);
+      if (call.alias !== undefined) this.loopback(call.alias, message);
       return;
     }
     const { outbound } = this.#peers;

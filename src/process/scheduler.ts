@@ -51,7 +51,7 @@ export class Scheduler {
   #queueDrain(): void {
     this.#drainQueued = true;
     if (this.#sliceOver) this.#host.timers.defer(this.#drainFresh);
-    else settled.then(this.#drain);
+    else void settled.then(this.#drain);
   }
 
   /** One turn for each process that is in the queue now; what they wake comes in the next round, after other promises. */

@@ -9,6 +9,11 @@ import type { References } from './references.ts';
 import type { Router } from './router.ts';
 import type { Destination } from './types.ts';
 
+interface Delayed {
+  readonly to: Destination;
+  readonly message: unknown;
+}
+
 export interface TimerParts {
   readonly deadlines: Deadlines;
   readonly references: References;
@@ -44,13 +49,12 @@ export class SendAfterTimers {
   }
 
   /** Throws `badarg` for a delay that is no number from 0 up, `system_limit` at the limit. */
-  create(owner: ProcessRecord, delayMs: number, to: Destination, message: unknown): Ref {
+  create(owner: ProcessRecord, delayMs: number, what: Delayed): Ref {
     if (!(delayMs >= 0)) {
       throw new DGenError('badarg', 'a delay', { expected: 'milliseconds, 0 or more', got: String(delayMs) });
     }
     const number = this.#parts.references.nextNumber();
-    if (owner.alive)
-      this.#set(new SendAfterTimer(number, owner, () => this.#fire(number, to, message)), delayMs);
+    if (owner.alive) this.#set(new SendAfterTimer(number, owner, () => this.#fire(number, what)), delayMs);
     return this.#parts.references.refOf(number);
   }
 
@@ -79,7 +83,7 @@ export class SendAfterTimers {
     this.#parts.deadlines.add(timer, delayMs);
   }
 
-  #fire(number: number, to: Destination, message: unknown): void {
+  #fire(number: number, { to, message }: Delayed): void {
     const timer = this.#timers.get(number);
     if (timer === undefined) return;
     this.#drop(timer);
