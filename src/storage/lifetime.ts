@@ -10,8 +10,6 @@ export interface LifetimeOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the text of the reason: "store transaction". */
   readonly what: string;
-  /** Called once, when the lifetime ends for whatever reason. */
-  readonly onEnd?: (reason: DGenError) => void;
 }
 
 export class Lifetime {
@@ -23,10 +21,9 @@ export class Lifetime {
   #reason: DGenError | undefined;
 
   constructor(options: LifetimeOptions) {
-    const { timers, timeoutMs, signal, what, onEnd } = options;
+    const { timers, timeoutMs, signal, what } = options;
     this.#timers = timers;
     this.#signal = signal;
-    if (onEnd !== undefined) this.#onEnd.add(onEnd);
     const expired = () => new DGenError('timeout', what, { details: { timeoutMs }, maybeExecuted: false });
     const aborted = () => new DGenError('aborted', what, { cause: signal?.reason, maybeExecuted: false });
     this.#onAbort = () => this.end(aborted());

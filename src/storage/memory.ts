@@ -88,13 +88,9 @@ class MemoryClient implements Backend {
 
   async begin(options: WaitOptions): Promise<StoreTransaction> {
     if (this.#closed) throw closedError();
-    const lifetime: Lifetime = new Lifetime({
-      ...options,
-      timers: this.#timers,
-      what: 'store transaction',
-      onEnd: () => this.#lifetimes.delete(lifetime),
-    });
+    const lifetime = new Lifetime({ ...options, timers: this.#timers, what: 'store transaction' });
     lifetime.check();
+    lifetime.whenEnded(() => this.#lifetimes.delete(lifetime));
     this.#lifetimes.add(lifetime);
     try {
       await suffer(lifetime, this.#fault('begin'));

@@ -140,13 +140,9 @@ class SqliteBackend implements Backend {
   async begin(options: WaitOptions): Promise<StoreTransaction> {
     if (this.#closed) throw closedError();
     this.#checkFile();
-    const lifetime: Lifetime = new Lifetime({
-      ...options,
-      timers: this.#parts.timers,
-      what: 'store transaction',
-      onEnd: () => this.#lifetimes.delete(lifetime),
-    });
+    const lifetime = new Lifetime({ ...options, timers: this.#parts.timers, what: 'store transaction' });
     lifetime.check();
+    lifetime.whenEnded(() => this.#lifetimes.delete(lifetime));
     this.#lifetimes.add(lifetime);
     return new SqliteTransaction({ readers: this.#readers, committer: this.#committer, lifetime });
   }
