@@ -72,7 +72,9 @@ function otherError(given: Partial<Record<string, unknown>>, cause: { cause: unk
 function pinned(error: Error, values: { message: string; name: string }): Error {
   const stack = `${values.name}: ${values.message}`;
   for (const [key, value] of Object.entries({ ...values, stack })) {
-    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
+    // What the constructor has set keeps its attributes, so that the error looks like one made here.
+    const enumerable = Object.prototype.propertyIsEnumerable.call(error, key);
+    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
   }
   return error;
 }
