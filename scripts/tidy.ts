@@ -50,6 +50,7 @@ export function sourceFaults(source: string): string[] {
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isCatchClause(node) && node.block.statements.length === 0) found.push('an empty catch');
+    if (isSilentCatch(node)) found.push('a rejection swallowed without a word');
     if (ts.isPropertyAccessExpression(node) && /^(test|it|describe|suite)\.only$/.test(node.getText())) {
       found.push('a focused test');
     }
@@ -62,6 +63,13 @@ export function sourceFaults(source: string): string[] {
   };
   visit(file);
   return found;
+}
+
+/** `.catch(() => {})`: a comment inside, with the reason, makes it acceptable. */
+function isSilentCatch(node: ts.Node): boolean {
+  if (!ts.isCallExpression(node) || !/\.catch$/.test(node.expression.getText())) return false;
+  const [handler] = node.arguments;
+  return handler !== undefined && ts.isArrowFunction(handler) && /^\{\s*\}$/.test(handler.body.getText());
 }
 
 function isBareSkip(node: ts.Node): boolean {
