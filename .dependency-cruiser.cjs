@@ -11,6 +11,8 @@ const registryProtocol = '^src/registry/protocol/';
 const registry = '^src/registry/';
 const distribution = '^src/distribution/';
 const storagePort = '^src/storage/port[.]ts$';
+/** The port and the neutral layer above it, which all users of a store share. */
+const storageLayer = '^src/storage/(?!memory)[^/]+[.]ts$';
 const storageShared = '^src/storage/[^/]+[.]ts$';
 const doors = ['^src/index[.]ts$', '^src/storage/sqlite/index[.]ts$', '^src/storage/conformance/index[.]ts$'];
 
@@ -27,7 +29,7 @@ const layers = {
   registry: {
     path: registry,
     but: [registryProtocol],
-    may: [errors, ports, term, process, otp, registryProtocol, storagePort],
+    may: [errors, ports, term, process, otp, registryProtocol, storageLayer],
   },
   'distribution-protocol': {
     path: '^src/distribution/protocol/',
