@@ -33,7 +33,10 @@ export function applyHandler(table: HandlerTable | undefined, request: unknown):
     : handler.apply(table, elements.slice(1) as unknown[]);
 }
 
-/** Short text about a term, for messages of errors and logs: never more than about 60 characters. */
+const CHARACTERS_MAX = 48;
+const ERROR_CHARACTERS_MAX = 240;
+
+/** Short text about a term, for messages of errors and logs, bounded whatever the term. */
 export function describeTerm(term: unknown): string {
   const name = requestName(term);
   if (name !== undefined)
@@ -41,7 +44,7 @@ export function describeTerm(term: unknown): string {
   if (term === null || term === undefined) return String(term);
   if (typeof term === 'string') return `the string ${JSON.stringify(shorten(term))}`;
   if (Array.isArray(term)) return `an array of ${term.length}`;
-  if (term instanceof Error) return shorten(`${term.name} ${term.message}`);
+  if (term instanceof Error) return shorten(`${term.name}: ${term.message}`, ERROR_CHARACTERS_MAX);
   if (typeof term === 'number' || typeof term === 'boolean') return `the ${typeof term} ${term}`;
   return term instanceof Tuple ? `a tuple of ${term.size}` : `a value of type ${typeof term}`;
 }
@@ -50,6 +53,6 @@ function describeTuple(name: string, term: Tuple): string {
   return `'${name}' with ${term.size - 1} argument${term.size === 2 ? '' : 's'}`;
 }
 
-function shorten(text: string): string {
-  return text.length <= 48 ? text : `${text.slice(0, 47)}…`;
+function shorten(text: string, charactersMax = CHARACTERS_MAX): string {
+  return text.length <= charactersMax ? text : `${text.slice(0, charactersMax - 1)}…`;
 }

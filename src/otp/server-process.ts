@@ -72,7 +72,7 @@ export class ServerProcess implements Behaviour {
       await this.#prepare(self);
       if (self.alive) await this.#callbacks?.init?.(this.#plan.argument);
     } catch (error) {
-      await this.#giveUp(error);
+      await this.#giveUp(thrownReason(error));
     }
     if (this.#context.stop !== undefined) await this.#giveUp(this.#context.stop.reason);
     if (!self.alive) return;
@@ -101,7 +101,7 @@ export class ServerProcess implements Behaviour {
     try {
       await this.#afterCallback();
     } catch (error) {
-      await this.terminate(error instanceof ProcessExit ? error.reason : error);
+      await this.terminate(thrownReason(error));
       throw error;
     }
   }
@@ -258,6 +258,11 @@ export class ServerProcess implements Behaviour {
 }
 
 const timeoutMessage = atom('timeout');
+
+/** `this.process.exit` leaves by a throw of its own. */
+function thrownReason(error: unknown): unknown {
+  return error instanceof ProcessExit ? error.reason : error;
+}
 
 async function settle(result: PromiseLike<unknown>): Promise<void> {
   await result;
