@@ -64,8 +64,26 @@ export function copyCommit(commit: Commit): Commit {
   return commit.id === undefined ? copy : { ...copy, id: commit.id.slice() };
 }
 
-/** The value after an `add`. Throws `store_invalid` unless both are 8 bytes long, or the old one is absent. */
-export function addBytes(old: Bytes | undefined, operand: Bytes): Bytes {
+/**
+ * The value that a mutation with an operand leaves behind; `old` is asked for only if it matters. Throws `store_invalid`
+ * for an addition to what is no number.
+ */
+export function valueAfter(type: 'set' | 'add' | 'max', operand: Bytes, old: () => Bytes | undefined): Bytes {
+  switch (type) {
+    case 'set':
+      return operand;
+    case 'add':
+      return addBytes(old(), operand);
+    case 'max':
+      return maxBytes(old(), operand);
+  }
+}
+
+function maxBytes(old: Bytes | undefined, operand: Bytes): Bytes {
+  return old === undefined || compareBytes(old, operand) < 0 ? operand : old;
+}
+
+function addBytes(old: Bytes | undefined, operand: Bytes): Bytes {
   const before = old ?? new Uint8Array(8);
   if (before.length !== 8 || operand.length !== 8) {
     const got = `${before.length} and ${operand.length} bytes`;
@@ -79,9 +97,4 @@ export function addBytes(old: Bytes | undefined, operand: Bytes): Bytes {
     carry >>= 8;
   }
   return sum;
-}
-
-/** The value after a `max`. */
-export function maxBytes(old: Bytes | undefined, operand: Bytes): Bytes {
-  return old === undefined || compareBytes(old, operand) < 0 ? operand : old;
 }

@@ -3,7 +3,7 @@
 // method is one indivisible step. Faults, waiting and clients are in `memory.ts`.
 import { DGenError } from '../errors/error.ts';
 import type { Clock } from '../host/ports.ts';
-import { addBytes, compareBytes, maxBytes, rangeOfMutation, rangesMeet } from './bytes.ts';
+import { compareBytes, rangeOfMutation, rangesMeet, valueAfter } from './bytes.ts';
 import type { RangeOptions, RangePage } from './port.ts';
 import { type Bytes, type Commit, type CommitResult, type KeyRange, limits, type Mutation } from './port.ts';
 
@@ -144,25 +144,9 @@ function mutate(before: readonly Item[], writes: readonly Mutation[]): readonly 
     const index = lowerBound(items, write.key);
     const found = items[index];
     const old = found !== undefined && compareBytes(found[0], write.key) === 0 ? found[1] : undefined;
-    const value = newValue(write, old);
+    const value = write.type === 'clear' ? undefined : valueAfter(write.type, write.value, () => old);
     const replacement: Item[] = value === undefined ? [] : [[write.key, value]];
     items.splice(index, old === undefined ? 0 : 1, ...replacement);
   }
   return items;
-}
-
-function newValue(
-  write: Exclude<Mutation, { type: 'clearRange' }>,
-  old: Bytes | undefined,
-): Bytes | undefined {
-  switch (write.type) {
-    case 'set':
-      return write.value;
-    case 'clear':
-      return undefined;
-    case 'add':
-      return addBytes(old, write.value);
-    case 'max':
-      return maxBytes(old, write.value);
-  }
 }

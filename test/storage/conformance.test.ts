@@ -1,16 +1,12 @@
-// Every backend runs the same cases; see src/storage/conformance.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, test } from 'node:test';
+// The memory backend is the reference: it runs the cases that every backend runs; see src/storage/conformance.
+import { test } from 'node:test';
 import { nodeHost } from '../../src/host/index.ts';
 import { type ConformanceTarget, conformance } from '../../src/storage/conformance/index.ts';
 import { MemoryDatabase } from '../../src/storage/index.ts';
-import { openSqlite, type SqliteOptions } from '../../src/storage/sqlite/index.ts';
 
 const host = nodeHost();
 
-async function memory(): Promise<ConformanceTarget> {
+async function create(): Promise<ConformanceTarget> {
   const database = new MemoryDatabase(host);
   const [backend, other] = [database.connect(), database.connect()];
   return {
@@ -23,29 +19,6 @@ async function memory(): Promise<ConformanceTarget> {
   };
 }
 
-async function sqlite(options: Omit<SqliteOptions, 'path'>): Promise<ConformanceTarget> {
-  const directory = await mkdtemp(join(tmpdir(), 'dgen-store-'));
-  const backend = await openSqlite({ ...options, path: join(directory, 'store.db') });
-  return {
-    backend,
-    async dispose() {
-      await backend.close();
-      await rm(directory, { recursive: true });
-    },
-  };
-}
-
-const backends: Readonly<Record<string, () => Promise<ConformanceTarget>>> = {
-  memory,
-  'sqlite with node:sqlite': () => sqlite({ driver: 'node' }),
-  'sqlite with better-sqlite3': () => sqlite({ driver: 'better-sqlite3' }),
-  'sqlite, synchronous normal': () => sqlite({ synchronous: 'normal' }),
-};
-
-for (const [name, create] of Object.entries(backends)) {
-  describe(name, () => {
-    for (const { name: title, skip, run } of conformance({ host, create })) {
-      test(title, { skip, timeout: 30_000 }, run);
-    }
-  });
+for (const { name, skip, run } of conformance({ host, create })) {
+  test(`memory: ${name}`, { skip, timeout: 30_000 }, run);
 }

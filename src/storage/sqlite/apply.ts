@@ -2,7 +2,7 @@
 // change log judges each commit for itself, so the commits of one process share a write transaction, and one flush,
 // without sharing their fate.
 import { DGenError } from '../../errors/error.ts';
-import { addBytes, isEmptyRange, maxBytes, rangeOfMutation } from '../bytes.ts';
+import { isEmptyRange, rangeOfMutation, valueAfter } from '../bytes.ts';
 import type { Bytes, Commit, CommitResult, KeyRange, Mutation } from '../port.ts';
 import { blobOf, lowBound, type SqliteConnection, type SqliteStatement } from './driver.ts';
 
@@ -117,18 +117,11 @@ export class CommitApplier {
     this.#sql.addChange.run(this.#version, lowBound(range.begin), range.end);
     if (write.type === 'clearRange') this.#sql.clearRange.run(lowBound(write.begin), write.end);
     else if (write.type === 'clear') this.#sql.clear.run(write.key);
-    else this.#sql.put.run(write.key, this.#newValue(write));
-  }
-
-  #newValue(write: Extract<Mutation, { value: Bytes }>): Bytes {
-    switch (write.type) {
-      case 'set':
-        return write.value;
-      case 'add':
-        return addBytes(this.#read(write.key), write.value);
-      case 'max':
-        return maxBytes(this.#read(write.key), write.value);
-    }
+    else
+      this.#sql.put.run(
+        write.key,
+        valueAfter(write.type, write.value, () => this.#read(write.key)),
+      );
   }
 
   #read(key: Bytes): Bytes | undefined {
