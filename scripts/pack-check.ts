@@ -96,10 +96,19 @@ function check(folder: string): string[] {
   ];
 }
 
+/** A step that throws is a fault like the others. */
+function faultsOf(check: () => string[]): string[] {
+  try {
+    return check();
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}
+
 function main(): number {
   const folder = mkdtempSync(join(tmpdir(), 'pack-check-'));
   try {
-    const faults = check(folder);
+    const faults = faultsOf(() => check(folder));
     for (const fault of faults) console.log(fault);
     console.log(
       closingLine('pack', { passed: faults.length === 0 ? 1 : 0, failed: faults.length, skipped: 0 }),

@@ -7,7 +7,9 @@ declare var TextEncoder: { new (): TextEncoder };
 interface TextDecoder {
   decode(input?: Uint8Array): string;
 }
-declare var TextDecoder: { new (label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean }): TextDecoder };
+declare var TextDecoder: {
+  new (label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean }): TextDecoder;
+};
 declare function queueMicrotask(callback: () => void): void;
 interface AbortSignal {
   readonly aborted: boolean;
