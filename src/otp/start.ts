@@ -69,11 +69,11 @@ class StartAttempt {
   readonly #label: string;
   readonly #options: StartOptions;
   readonly #process: ServerProcess;
-  readonly #watch = new AbortController();
   #resolve!: (pid: Pid) => void;
   #reject!: (error: unknown) => void;
   #failure: { readonly error: unknown } | undefined;
   #timer: TimerHandle | undefined;
+  #unwatch: (() => void) | undefined;
   readonly #onAbort = (): void => this.#abandon(startAborted(this.#label, this.#options.signal?.reason));
 
   constructor(runtime: Runtime, { server, argument, options }: ServerOrder) {
@@ -127,12 +127,7 @@ class StartAttempt {
       const onTime = (): void => this.#abandon(startTimeout(this.#label, timeoutMs));
       this.#timer = this.#runtime.host.timers.after(timeoutMs, onTime);
     }
-    const wait = { timeoutMs: Number.POSITIVE_INFINITY, signal: this.#watch.signal };
-    this.#runtime.whenDown(pid, wait).then(
-      (reason) => this.#down(reason),
-      // Only when the watch is ended, because the start is over.
-      () => undefined,
-    );
+    this.#unwatch = this.#runtime.watchDown(pid, (reason) => this.#down(reason));
   }
 
   #abandon(error: DGenError): void {
@@ -148,7 +143,7 @@ class StartAttempt {
   #settle(): void {
     this.#timer?.cancel();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#watch.abort();
+    this.#unwatch?.();
   }
 }
 

@@ -113,6 +113,12 @@ class NodeRuntime implements LocalRuntime {
     return whenDown(this.#parts, pid, options);
   }
 
+  watchDown(pid: Pid, onDown: (reason: unknown) => void): () => void {
+    const { monitors, client } = this.#parts;
+    const monitor = monitors.watch(client, pid, onDown);
+    return () => monitors.unwatch(monitor);
+  }
+
   isAlive(pid: Pid): boolean {
     return this.#parts.table.get(pid) !== undefined;
   }

@@ -159,6 +159,11 @@ export interface Runtime {
   terminate(pid: Pid, reason: unknown): void;
   /** Resolves with the reason when the process ends; at once with atom `noproc` where nothing runs. For programs and tests. */
   whenDown(pid: Pid, options?: WaitOptions): Promise<unknown>;
+  /**
+   * Runs `onDown` once with the reason when the process ends, at once with atom `noproc` where nothing runs. Returns what calls it off.
+   * `onDown` runs in the middle of that end: it must not throw, and leaves all but bookkeeping for later.
+   */
+  watchDown(pid: Pid, onDown: (reason: unknown) => void): () => void;
   isAlive(pid: Pid): boolean;
   /** Throws `name_taken` when another process has it, `noproc` when the pid is not alive here. */
   register(name: LocalName, pid: Pid): void;
