@@ -1,0 +1,58 @@
+// Invariants of members, at every step:
+//   one-authority   at most one member may decide.
+//   forward         the version of a replica never goes back on one incarnation.
+//   own-names       what a host lists as its own stands in its table, under its incarnation.
+import { hasAuthority } from '../../registry/protocol/authority.ts';
+import { compareVersions, type Version } from '../../registry/protocol/version.ts';
+import type { Cluster, SimNode } from '../cluster.ts';
+
+export class Members {
+  readonly #cluster: Cluster;
+  readonly #seen: Map<string, Version> = new Map();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  stepped(node: SimNode): void {
+    const { state } = node;
+    if (state === null) return;
+    if (state.leader !== null) this.#checkAuthority();
+    const before = this.#seen.get(state.self);
+    const { version } = state.replica;
+    if (before === version) return;
+    if (before !== undefined && compareVersions(version, before) < 0)
+      this.#broken('forward', `${state.self} went from ${tellVersion(before)} back to ${tellVersion(version)}`);
+    this.#seen.set(state.self, version);
+    this.#checkOwnNames(node);
+  }
+
+  #checkAuthority(): void {
+    let first: string | null = null;
+    for (const node of this.#cluster.nodes.values()) {
+      if (node.state?.leader == null || !hasAuthority(node.state, this.#cluster.localTime(node))) continue;
+      if (first !== null) this.#broken('one-authority', `${first} and ${node.state.self} may both decide`);
+      first = node.state.self;
+    }
+  }
+
+  #checkOwnNames(node: SimNode): void {
+    const { state } = node;
+    if (state === null || state.phase === 'fenced') return;
+    for (const { names, pid } of state.host.hosted.values()) {
+      for (const key of names) {
+        const entry = state.replica.entries.get(key);
+        if (entry === undefined || entry.host !== state.self || !entry.pid.equals(pid))
+          this.#broken('own-names', `${state.self} lists ${key} for ${pid}, its table does not`);
+      }
+    }
+  }
+
+  #broken(invariant: string, what: string): never {
+    return this.#cluster.watch.broken(invariant, what);
+  }
+}
+
+function tellVersion(version: Version): string {
+  return `${version.epoch}.${version.n}`;
+}

@@ -1,0 +1,114 @@
+// What must hold once nothing goes wrong any more:
+//   at-rest    every running member is active under one leader, all requests are answered, all replicas are equal.
+//   complete   the table holds exactly the acknowledged registrations that still hold.
+//   digests    the digests of a replica are those of its entries.
+//   bounded    what the store holds grows with the members only, never with names.
+import type { MemberState } from '../../registry/protocol/state.ts';
+import { createReplica, putEntry } from '../../registry/protocol/replica.ts';
+import { sameVersion } from '../../registry/protocol/version.ts';
+import type { Cluster, SimNode } from '../cluster.ts';
+import type { Ledger } from './registrations.ts';
+
+interface Running {
+  readonly node: SimNode;
+  readonly state: MemberState;
+}
+
+export class Rest {
+  readonly #cluster: Cluster;
+  readonly #ledger: Ledger;
+
+  constructor(cluster: Cluster, ledger: Ledger) {
+    this.#cluster = cluster;
+    this.#ledger = ledger;
+  }
+
+  /** What is still missing to be at rest, or `null`. */
+  unrest(): string | null {
+    const running = this.#running();
+    const leaders = running.filter(({ state }) => state.leader !== null);
+    if (leaders.length !== 1) return `${leaders.length} members lead`;
+    const { state: head } = leaders[0] as Running;
+    if (head.leader?.complete !== true) return `the take-over of ${head.self} is not complete`;
+    for (const { state } of running) {
+      if (state.phase !== 'active') return `${state.self} is ${state.phase}`;
+      if (state.follow.leader !== head.self) return `${state.self} follows ${state.follow.leader}`;
+      const difference = differs(head, state);
+      if (difference !== null) return difference;
+      if (!head.leader.record.established.includes(state.self)) return `${state.self} is not established`;
+    }
+    const expected = running.length;
+    if (this.#cluster.store.members.length !== expected)
+      return `the store lists ${this.#cluster.store.members.join(' ')} while ${expected} run`;
+    const open = [...this.#cluster.calls.values()].find((call) => call.result === null && this.#isOpen(call));
+    return open === undefined ? null : `call ${open.id} (${open.type} ${open.key} at ${open.node}) waits`;
+  }
+
+  /** Judged when at rest. */
+  check(): void {
+    const running = this.#running();
+    for (const { state } of running) {
+      this.#checkDigests(state);
+      if (state.host.hidden.size > 0) this.#broken('complete', `${state.self} still hides names`);
+      if (state.host.outbox.size > 0) this.#broken('complete', `${state.self} still has requests`);
+    }
+    const any = running[0];
+    if (any !== undefined) this.#checkComplete(any.state);
+    const { record, members } = this.#cluster.store;
+    if ((record?.established.length ?? 0) > members.length)
+      this.#broken('bounded', `established ${record?.established.join(' ')}, members ${members.join(' ')}`);
+  }
+
+  #running(): Running[] {
+    const running: Running[] = [];
+    for (const node of this.#cluster.nodes.values())
+      if (node.state !== null) running.push({ node, state: node.state });
+    return running;
+  }
+
+  #isOpen(call: { readonly node: string; readonly boot: number }): boolean {
+    return this.#cluster.node(call.node).boot === call.boot;
+  }
+
+  #checkComplete(state: MemberState): void {
+    const held = new Map<unknown, string>();
+    for (const node of this.#cluster.nodes.values())
+      for (const one of this.#ledger.activeOn(node)) {
+        held.set(one.key, one.process.pid.key);
+        const entry = state.replica.entries.get(one.key);
+        if (entry === undefined || !sameVersion(entry.token, one.token))
+          this.#broken('complete', `${one.key} of ${one.process.pid} is missing at ${state.self}`);
+      }
+    for (const entry of state.replica.entries.values())
+      if (!held.has(entry.key))
+        this.#broken('complete', `${state.self} holds ${entry.key} → ${entry.pid}, which nobody was told of`);
+  }
+
+  #checkDigests(state: MemberState): void {
+    const again = createReplica(state.replica.buckets);
+    for (const entry of state.replica.entries.values()) putEntry(again, entry);
+    const same =
+      again.digests.size === state.replica.digests.size &&
+      [...again.digests].every(([host, digest]) => {
+        const kept = state.replica.digests.get(host);
+        return kept?.count === digest.count && kept.lanes.join() === digest.lanes.join();
+      });
+    if (!same) this.#broken('digests', `the digests of ${state.self} are not those of its entries`);
+  }
+
+  #broken(invariant: string, what: string): never {
+    return this.#cluster.watch.broken(invariant, what);
+  }
+}
+
+function differs(head: MemberState, state: MemberState): string | null {
+  if (!sameVersion(head.replica.version, state.replica.version))
+    return `${state.self} is at another version than ${head.self}`;
+  if (state.replica.entries.size !== head.replica.entries.size) return `${state.self} has another table`;
+  for (const entry of head.replica.entries.values()) {
+    const other = state.replica.entries.get(entry.key);
+    if (other === undefined || other.host !== entry.host || !sameVersion(other.token, entry.token))
+      return `${state.self} has another ${entry.key} than ${head.self}`;
+  }
+  return null;
+}

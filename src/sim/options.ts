@@ -1,0 +1,113 @@
+// What a seed decides before its run begins: how many members, how their clocks go, how bad the network and the store
+// are, which faults happen and how often. Printed with every failure.
+import type { Config } from '../registry/protocol/types.ts';
+import { createDraw, type Draw } from './draw.ts';
+import type { Weather } from './network.ts';
+import type { StoreWeather } from './sim-store.ts';
+
+export const faultKinds = [
+  'crash',
+  'pause',
+  'partition',
+  'oneWay',
+  'isolate',
+  'storeOutage',
+  'storeCut',
+  'drain',
+  'flap',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface Options {
+  readonly seed: number;
+  /** Members from the start, and those that join later. */
+  readonly nodes: number;
+  readonly joiners: number;
+  /** Faults happen until here; then everything heals. */
+  readonly faultsUntilMs: number;
+  readonly config: Config;
+  readonly weather: Weather;
+  readonly storeWeather: StoreWeather;
+  readonly faults: readonly FaultKind[];
+  /** From one fault to the next, at most. */
+  readonly faultEveryMs: number;
+  readonly faultLastsMs: number;
+  /** Of 1000 crashes seen by another node, so many are proven to it. */
+  readonly proofPerMille: number;
+  /** Of 1000 crashed nodes, so many come back before everything heals. */
+  readonly restartPerMille: number;
+  readonly names: number;
+  readonly callEveryMs: number;
+  readonly callDeadlineMs: number;
+  readonly exitEveryMs: number;
+  /** Clocks at the very edges of the bound, instead of anywhere inside. */
+  readonly extremeClocks: boolean;
+}
+
+export function drawOptions(seed: number): Options {
+  const draw = createDraw(seed, 0);
+  const calm = draw.chance(100);
+  return {
+    seed,
+    nodes: draw.pick([2, 3, 3, 3, 4, 5]),
+    joiners: draw.pick([0, 0, 1, 2]),
+    faultsUntilMs: draw.between(8, 25) * 1000,
+    config: drawConfig(draw),
+    weather: drawWeather(draw),
+    storeWeather: {
+      delayMaxMs: draw.pick([5, 20, 60]),
+      timeoutMs: draw.pick([150, 400, 1000]),
+      troublePerMille: draw.pick([0, 0, 20, 150]),
+      lateMaxMs: draw.pick([300, 2000, 8000]),
+    },
+    faults: calm ? [] : drawFaults(draw),
+    faultEveryMs: draw.pick([800, 2000, 5000]),
+    faultLastsMs: draw.pick([600, 2500, 8000]),
+    proofPerMille: draw.pick([0, 300, 1000]),
+    restartPerMille: draw.pick([0, 500, 1000]),
+    names: draw.between(1, 5),
+    callEveryMs: draw.pick([20, 60, 200]),
+    callDeadlineMs: draw.pick([300, 1500, 6000]),
+    exitEveryMs: draw.pick([300, 1500, 6000]),
+    extremeClocks: draw.chance(500),
+  };
+}
+
+function drawConfig(draw: Draw): Config {
+  return {
+    durations: {
+      leaseMs: 1000,
+      sessionMs: 3000,
+      toleranceMs: draw.pick([3500, 6000, 10_000]),
+      clockRateBound: draw.pick([0.05, 0.05, 0.01]),
+    },
+    buckets: draw.pick([1, 4, 16]),
+    logOpsMax: draw.pick([2, 8, 64]),
+    windowOpsMax: draw.pick([2, 16, 256]),
+    partEntriesMax: draw.pick([1, 3, 100]),
+    requestsMax: 1000,
+    claimStaggerMs: draw.pick([0, 50, 150]),
+  };
+}
+
+function drawWeather(draw: Draw): Weather {
+  const delayMinMs = draw.pick([0, 1, 5]);
+  return {
+    delayMinMs,
+    delayMaxMs: delayMinMs + draw.pick([1, 10, 40, 120]),
+    lossPerMille: draw.pick([0, 0, 0, 10, 60, 200]),
+    spikePerMille: draw.pick([0, 0, 5, 30]),
+    spikeMs: draw.pick([200, 1500, 6000]),
+  };
+}
+
+function drawFaults(draw: Draw): FaultKind[] {
+  const chosen = faultKinds.filter(() => draw.chance(500));
+  return chosen.length > 0 ? chosen : [draw.pick(faultKinds)];
+}
+
+/** One line, in the order of the interface. */
+export function tellOptions(options: Options): string {
+  return JSON.stringify(options).replaceAll('"', '');
+}
