@@ -18,8 +18,8 @@ export interface MemberInfo {
 
 const membersMax = 1_000;
 const opTimeoutMs = 2_000;
-const encoder: TextEncoder = new TextEncoder();
-const decoder: TextDecoder = new TextDecoder();
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 export class Coordination {
   readonly #space: KeySpace;

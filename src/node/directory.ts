@@ -1,0 +1,114 @@
+// The nodes of a cluster in the store: where each listens, and which start of it that is. So no port mapper and no list
+// of nodes is needed, and a name cannot be started twice at a time.
+import { DGenError } from '../errors/error.ts';
+import type { NodeAddress } from '../registry/index.ts';
+import { keyOf, type Tenant, transact } from '../storage/index.ts';
+
+export interface NodeRecord {
+  /** Grows with every start of the name. */
+  readonly creation: number;
+  /** `null` until the node listens. */
+  readonly address: NodeAddress | null;
+  readonly machineId: string;
+}
+
+const storeTimeoutMs = 5_000;
+const cacheMs = 1_000;
+const creationMax = 2 ** 32 - 1;
+
+export class Directory {
+  readonly #tenant: Tenant;
+  readonly #cache: Map<string, { readonly record: NodeRecord | undefined; readonly readAt: number }> = new Map();
+
+  constructor(tenant: Tenant) {
+    this.#tenant = tenant;
+  }
+
+  /**
+   * Takes the next creation for a node name. `mayReplace` is asked about the start before, if there was one.
+   * Rejects with `name_clash` when it says no, and the errors of the store.
+   */
+  async begin(name: string, machineId: string, mayReplace: (former: NodeRecord) => Promise<boolean>): Promise<number> {
+    const former = await this.#read(name);
+    if (former !== undefined && !(await mayReplace(former))) {
+      throw new DGenError('name_clash', `node ${name} runs already`, {
+        expected: 'a name that no other node has',
+        details: { name, address: former.address },
+      });
+    }
+    return transact(
+      this.#tenant,
+      async (tx) => {
+        const stored = parse(await tx.get(keyOf('nodes', name)));
+        if ((stored?.creation ?? 0) !== (former?.creation ?? 0)) throw startedElsewhere(name);
+        const creation = ((former?.creation ?? 0) % creationMax) + 1;
+        tx.set(keyOf('nodes', name), encode({ creation, address: null, machineId }));
+        return creation;
+      },
+      { timeoutMs: storeTimeoutMs },
+    );
+  }
+
+  /** Makes the address known. Rejects with `name_clash` when the name was started elsewhere meanwhile. */
+  async announce(name: string, record: NodeRecord): Promise<void> {
+    await transact(
+      this.#tenant,
+      async (tx) => {
+        const stored = parse(await tx.get(keyOf('nodes', name)));
+        if (stored?.creation !== record.creation) throw startedElsewhere(name);
+        tx.set(keyOf('nodes', name), encode(record));
+      },
+      { timeoutMs: storeTimeoutMs },
+    );
+  }
+
+  /** Where a node listens, by a record at most a second old, or by the last one known while the store cannot be reached. */
+  async find(name: string, now: number): Promise<NodeRecord | undefined> {
+    const cached = this.#cache.get(name);
+    if (cached !== undefined && now - cached.readAt < cacheMs) return cached.record;
+    try {
+      const record = await this.#read(name);
+      this.#cache.set(name, { record, readAt: now });
+      return record;
+    } catch (error) {
+      if (cached !== undefined) return cached.record;
+      throw error;
+    }
+  }
+
+  /** The shared secret of the cluster: the first node makes it. Who reads the store belongs to the cluster. */
+  cookie(random: (bytes: number) => Uint8Array): Promise<string> {
+    return transact(
+      this.#tenant,
+      async (tx) => {
+        const stored = await tx.get(keyOf('cookie'));
+        if (stored !== undefined) return new TextDecoder().decode(stored);
+        const made = Array.from(random(24), (byte) => byte.toString(16).padStart(2, '0')).join('');
+        tx.set(keyOf('cookie'), new TextEncoder().encode(made));
+        return made;
+      },
+      { timeoutMs: storeTimeoutMs },
+    );
+  }
+
+  #read(name: string): Promise<NodeRecord | undefined> {
+    return transact(this.#tenant, async (tx) => parse(await tx.get(keyOf('nodes', name))), { timeoutMs: storeTimeoutMs });
+  }
+}
+
+function startedElsewhere(name: string): DGenError {
+  return new DGenError('name_clash', `node ${name} was started elsewhere at the same time`, { details: { name } });
+}
+
+function encode(record: NodeRecord): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(record));
+}
+
+function parse(bytes: Uint8Array | undefined): NodeRecord | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as NodeRecord;
+  } catch (cause) {
+    throw new DGenError('store_not_ours', 'node record', { expected: 'JSON', cause });
+  }
+}

@@ -1,0 +1,28 @@
+// A store by its address, so that a program chooses it in one line. Backends are loaded when they are asked for: who
+// uses one needs none of the others installed.
+import { DGenError } from '../errors/error.ts';
+import { type Backend, MemoryDatabase, openStore, type Store, type StoreHost } from '../storage/index.ts';
+
+/**
+ * Opens `sqlite:PATH` (a file, made when missing) or `memory:NAME` (of this operating-system process).
+ * Rejects with `bad_option` for another address, and with the errors of the backend and of `openStore`.
+ */
+export async function storeAt(address: string, host: StoreHost): Promise<Store> {
+  return openStore(await backendAt(address, host), { host });
+}
+
+const databases: Map<string, MemoryDatabase> = new Map();
+
+async function backendAt(address: string, host: StoreHost): Promise<Backend> {
+  const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(address) ?? [];
+  if (scheme === 'sqlite' && rest !== '') {
+    const { openSqlite } = await import('../storage/sqlite/index.ts');
+    return openSqlite({ path: rest });
+  }
+  if (scheme === 'memory') {
+    const database = databases.get(rest) ?? new MemoryDatabase(host);
+    databases.set(rest, database);
+    return database.connect();
+  }
+  throw new DGenError('bad_option', 'store address', { expected: 'sqlite:PATH or memory:NAME', got: address });
+}

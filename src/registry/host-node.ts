@@ -1,0 +1,28 @@
+// What a registry asks of the node that it runs on. The composition root gives it; a test gives its own.
+import type { Runtime } from '../process/types.ts';
+
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ProbeAnswer {
+  /** See `ProbeVerdict` of the distribution. */
+  readonly verdict: 'refused' | 'alive' | 'other' | 'unknown';
+  /** Who answered, where somebody did. */
+  readonly name?: string;
+  readonly creation?: number;
+}
+
+export interface RegistryNode {
+  readonly runtime: Runtime;
+  /** Where this node listens; `null` when it does not. */
+  readonly address: NodeAddress | null;
+  /** Equal on nodes whose addresses lead to each other: one machine, one network namespace. */
+  readonly machineId: string;
+  isConnected(node: string): boolean;
+  /** Called when a link to a node comes up or goes down. Returns how to stop that. */
+  onLink(observer: (node: string, up: boolean) => void): () => void;
+  /** Asks who listens at exactly that address. Never rejects. */
+  probe(address: NodeAddress, expected: { node: string; creation: number }, signal: AbortSignal): Promise<ProbeAnswer>;
+}

@@ -1,0 +1,332 @@
+// The registry, as its users see it: names for running processes, the same on all nodes. The static functions are the
+// reference's surface, with the node in front, for there is no global one; the methods of a handle say the same shorter.
+import { DGenError } from '../errors/error.ts';
+import type { Runtime, ViaModule, ViaName } from '../process/types.ts';
+import { encodeTerm, inspect, Pid, termKey } from '../term/index.ts';
+import type { ServerAddress, ServerClass } from '../otp/index.ts';
+import type { Tenant } from '../storage/index.ts';
+import type { Driver, Wait } from './driver.ts';
+import type { RegistryNode } from './host-node.ts';
+import { LocalRegistries } from './local-registries.ts';
+import { registerTag } from './member.ts';
+import type { RegistryOptions } from './options.ts';
+import type { Result } from './protocol/types.ts';
+import { nodeOf } from './protocol/types.ts';
+import { asError, asLookup, asRegistration, fencingToken, type Lookup, type Registration } from './results.ts';
+import { RegistryTree, type TreeOrder } from './tree.ts';
+
+/** Anything that runs processes of one node: a node, or its runtime. */
+export type HasRuntime = Runtime | { readonly runtime: Runtime };
+
+/** A name of the reference's form: the registry's name and the logical name, both any term, equal by value. */
+export type FullName = readonly [registry: unknown, name: unknown];
+
+export interface WaitFor {
+  /** Milliseconds; default: the registry's `timeoutMs` (5,000). */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** `[node, registered name of the member process]`. */
+export type MemberId = readonly [node: string, memberName: string];
+
+export interface RegistryStatus {
+  /** `joining` has no session yet; `active` serves; `draining` leaves; `fenced` lost its session and joins anew. */
+  readonly phase: 'joining' | 'active' | 'draining' | 'fenced' | 'left';
+  readonly member: string;
+  readonly epoch: number;
+  readonly leader: MemberId | undefined;
+  /** True when a leader with authority was heard within the last third of a lease. */
+  readonly serving: boolean;
+  readonly names: number;
+  readonly namesHosted: number;
+  /** Milliseconds until the session of this member lapses, unless it is renewed. */
+  readonly sessionMsLeft: number | undefined;
+}
+
+function runtimeOf(node: HasRuntime): Runtime {
+  return 'runtime' in node ? node.runtime : node;
+}
+
+export class Registry {
+  /** Of any type, equal by value. */
+  readonly name: unknown;
+  readonly #runtime: Runtime;
+  readonly #tree: RegistryTree;
+
+  /** @internal Use `Registry.startLink`. */
+  constructor(name: unknown, runtime: Runtime, tree: RegistryTree) {
+    this.name = name;
+    this.#runtime = runtime;
+    this.#tree = tree;
+  }
+
+  /**
+   * Starts a member of the registry `name` on a node, under a supervisor that is registered as `name` (or `supName`), and resolves
+   * with its handle when the member can serve.
+   *
+   * Rejects with `duplicate_registry`, `bad_name`, `bad_option`, `name_taken` (the local name), `unavailable` (not ready within
+   * `readyTimeoutMs`; nothing is left running), and the errors of the store.
+   */
+  static startLink(node: RegistryNode, name: unknown, tenant: Tenant, options?: RegistryOptions & { link?: Pid }): Promise<Registry>;
+  static startLink(
+    node: RegistryNode,
+    supName: unknown,
+    name: unknown,
+    tenant: Tenant,
+    options?: RegistryOptions & { link?: Pid },
+  ): Promise<Registry>;
+  // biome-ignore lint/complexity/useMaxParams: both forms of the reference.
+  static startLink(node: RegistryNode, first: unknown, second: unknown, third?: unknown, fourth?: unknown): Promise<Registry> {
+    type Options = RegistryOptions & { link?: Pid };
+    if (isTenant(third)) return startRegistry(node, { supName: first, name: second, tenant: third, options: (fourth ?? {}) as Options });
+    if (isTenant(second)) return startRegistry(node, { supName: first, name: first, tenant: second, options: (third ?? {}) as Options });
+    throw new DGenError('badarg', 'Registry.startLink', { expected: 'a tenant of a store', got: inspect(second) });
+  }
+
+  /**
+   * Registers a process. Resolves with `yes` when it holds the name, `no` when the name is taken or no leader could decide within the
+   * deadline. Rejects with `bad_name`, `noproc`, `unknown_registry`, and where the outcome is unknown.
+   */
+  static async registerName(node: HasRuntime, name: FullName, pid: Pid, metadata?: unknown): Promise<'yes' | 'no'> {
+    const found = registryOf(node, name);
+    try {
+      return (await found.register(name[1], pid, { metadata })).status === 'registered' ? 'yes' : 'no';
+    } catch (error) {
+      if (error instanceof DGenError && error.code === 'unavailable') return 'no';
+      throw error;
+    }
+  }
+
+  /** Ends a registration. The local snapshot forgets it at once; resolves when it is committed, and may be ignored. */
+  static unregisterName(node: HasRuntime, name: FullName): Promise<void> {
+    const done = registryOf(node, name).unregister(name[1]);
+    // Whoever ignores the promise ignores its failure too.
+    done.catch(() => undefined);
+    return done;
+  }
+
+  /** The local snapshot: synchronous, perhaps a little old. */
+  static whereisName(node: HasRuntime, name: FullName): Pid | undefined {
+    return registryOf(node, name).whereis(name[1]);
+  }
+
+  /** What the leader knows now. Rejects with a coded error rather than answer `undefined` for what it does not know. */
+  static whereisNameConsistent(node: HasRuntime, name: FullName, wait?: WaitFor): Promise<Pid | undefined> {
+    return registryOf(node, name).whereisConsistent(name[1], wait);
+  }
+
+  /** Sends a message to the holder and returns its pid. Throws `badarg` with `details.name` and `details.message` when there is none. */
+  static send(node: HasRuntime, name: FullName, message: unknown): Pid {
+    return registryOf(node, name).send(name[1], message);
+  }
+
+  /** The member that this node takes for the leader. */
+  static getLeader(node: HasRuntime, registry: unknown): MemberId | undefined {
+    return local.find(runtimeOf(node), registry).getLeader();
+  }
+
+  /** All members that this node knows of. */
+  static getMembers(node: HasRuntime, registry: unknown): MemberId[] {
+    return local.find(runtimeOf(node), registry).getMembers();
+  }
+
+  /** The local registered name of the elector process. */
+  static electorName(node: HasRuntime, registry: unknown): string {
+    return local.find(runtimeOf(node), registry).electorName;
+  }
+
+  /** The local registered name of the member process. */
+  static memberName(node: HasRuntime, registry: unknown): string {
+    return local.find(runtimeOf(node), registry).memberName;
+  }
+
+  get electorName(): string {
+    return this.#tree.electorName.name;
+  }
+
+  get memberName(): string {
+    return this.#tree.memberName.name;
+  }
+
+  /** The supervisor of the registry's processes. */
+  get supervisor(): Pid {
+    return this.#tree.supervisor;
+  }
+
+  /** The address of a name, accepted wherever a process is named or addressed. */
+  via(name: unknown): ViaName {
+    return { via: Registry as ViaModule, name: [this.name, name] };
+  }
+
+  /** The same, typed by the server that is expected there: a call with a request that it does not know does not compile. */
+  address<S>(_server: ServerClass<S>, name: unknown): ServerAddress<S> {
+    return this.via(name) as unknown as ServerAddress<S>;
+  }
+
+  /**
+   * Registers a process under a name, with data that comes with every lookup.
+   *
+   * Resolves with `registered` and the fencing token, also when this process has the name already; or with `taken` and the holder.
+   * Rejects with `bad_name`, `noproc`, `not_encodable`; `timeout`, `unavailable` (nobody may decide), `overloaded`, `draining`, `closed`:
+   * nothing happened; `fenced`, `noconnection`, `process_exit` (the process is on another node): `maybeExecuted` says whether it may have.
+   */
+  async register(name: unknown, pid: Pid, options: WaitFor & { metadata?: unknown } = {}): Promise<Registration> {
+    if (!(pid instanceof Pid)) throw new DGenError('badarg', 'register', { expected: 'a pid', got: inspect(pid) });
+    const key = termKey(name);
+    if (options.metadata !== undefined) encodeTerm(options.metadata, { dialect: 'typescript' });
+    const wait = this.#wait(options);
+    if (pid.node !== this.#runtime.name && this.#hasMember(pid.node.name)) return this.#registerThere(name, pid, { ...wait, metadata: options.metadata });
+    if (pid.node === this.#runtime.name && !this.#runtime.isAlive(pid)) throw new DGenError('noproc', `${pid} is not alive`);
+    const result = await this.#driver.ask({ type: 'register', key, name, pid, metadata: options.metadata }, wait);
+    return asRegistration(result, name);
+  }
+
+  /** The member of the process's own node is the witness of its registration, so it has to ask. */
+  async #registerThere(name: unknown, pid: Pid, wait: Wait & { metadata: unknown }): Promise<Registration> {
+    const { timeoutMs, signal } = wait;
+    const request = [registerTag, name, pid, wait.metadata, timeoutMs];
+    const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
+    const result = await this.#runtime.call({ name: this.#tree.memberName, node: pid.node }, request, options);
+    return asRegistration(result as Result, name);
+  }
+
+  #hasMember(node: string): boolean {
+    return this.#driver.state.store.view?.members.some((member) => nodeOf(member) === node) ?? false;
+  }
+
+  /** `yes` or `no`; see the static function. */
+  registerName(name: unknown, pid: Pid, metadata?: unknown): Promise<'yes' | 'no'> {
+    return Registry.registerName(this.#runtime, [this.name, name], pid, metadata);
+  }
+
+  /** Ends whatever registration the name has. Resolves when that is committed. Rejects with `bad_name`, `timeout`, `unavailable`, `overloaded`, `fenced`, `closed`. */
+  async unregister(name: unknown, wait: WaitFor = {}): Promise<void> {
+    const result = await this.#driver.ask({ type: 'unregister', key: termKey(name) }, this.#wait(wait));
+    if (result.type !== 'done') throw asError(result, name);
+  }
+
+  /** The holder by the local snapshot: never waits, perhaps a little old. Throws `bad_name`. */
+  whereis(name: unknown): Pid | undefined {
+    const state = this.#driver.state;
+    const key = typeof name === 'string' && name.charCodeAt(0) !== 0 ? name : termKey(name);
+    const entry = state.replica.entries.get(key);
+    if (entry === undefined) return undefined;
+    if (state.host.hidden.size > 0) {
+      const hidden = state.host.hidden.get(key);
+      if (hidden !== undefined && hidden.n === entry.token.n && hidden.epoch === entry.token.epoch) return undefined;
+    }
+    return entry.pid;
+  }
+
+  /** The same with token and metadata. */
+  lookup(name: unknown): Lookup | undefined {
+    if (this.whereis(name) === undefined) return undefined;
+    const entry = this.#driver.state.replica.entries.get(termKey(name));
+    return entry === undefined ? undefined : { pid: entry.pid, token: fencingToken(entry.token), metadata: entry.metadata };
+  }
+
+  /** The holder as the leader knows it. Rejects with `bad_name`, `timeout`, `unavailable`, `overloaded`, `fenced`, `closed`, never with a guess. */
+  async whereisConsistent(name: unknown, wait: WaitFor = {}): Promise<Pid | undefined> {
+    return (await this.lookupConsistent(name, wait))?.pid;
+  }
+
+  async lookupConsistent(name: unknown, wait: WaitFor = {}): Promise<Lookup | undefined> {
+    const result = await this.#driver.ask({ type: 'read', key: termKey(name) }, this.#wait(wait));
+    return asLookup(result, name);
+  }
+
+  /** Sends to the holder by the local snapshot. Throws `badarg` when there is none. */
+  send(name: unknown, message: unknown): Pid {
+    const pid = this.whereis(name);
+    if (pid === undefined) {
+      throw new DGenError('badarg', `${inspect(name)} is not registered`, { details: { name, message } });
+    }
+    this.#runtime.send(pid, message);
+    return pid;
+  }
+
+  /** Every name of the local snapshot. */
+  *names(): IterableIterator<unknown> {
+    for (const entry of this.#driver.state.replica.entries.values()) yield entry.name;
+  }
+
+  getLeader(): MemberId | undefined {
+    const { leader } = this.#driver.state.follow;
+    return leader === null ? undefined : [nodeOf(leader), this.memberName];
+  }
+
+  getMembers(): MemberId[] {
+    const { state } = this.#driver;
+    const members = state.leader === null ? (state.store.view?.members ?? []) : [...state.leader.peers.keys()];
+    return members.map((member) => [nodeOf(member), this.memberName]);
+  }
+
+  /** What this member believes. */
+  status(): RegistryStatus {
+    const { state } = this.#driver;
+    const now = this.#runtime.host.clock.now();
+    return {
+      phase: state.phase === 'idle' ? 'joining' : state.phase,
+      member: state.self,
+      epoch: state.follow.promised,
+      leader: this.getLeader(),
+      serving: state.follow.serving,
+      names: state.replica.entries.size,
+      namesHosted: [...state.host.hosted.values()].reduce((sum, one) => sum + one.names.size, 0),
+      sessionMsLeft: state.follow.sessionUntil === null ? undefined : Math.max(0, state.follow.sessionUntil - now),
+    };
+  }
+
+  /** Resolves when the member serves. Rejects with `unavailable` after `timeoutMs`, or `closed`. */
+  ready(wait: WaitFor = {}): Promise<void> {
+    return this.#tree.ready(this.#wait(wait));
+  }
+
+  /** Lets go of all names that processes of this node hold, leaves in good order, and stops. The processes live on. Idempotent. */
+  close(): Promise<void> {
+    return this.#tree.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #driver(): Driver {
+    return this.#tree.driver();
+  }
+
+  #wait(wait: WaitFor): Wait {
+    const timeoutMs = wait.timeoutMs ?? this.#tree.options.timeoutMs;
+    if (!(timeoutMs >= 0)) throw new DGenError('bad_option', 'timeoutMs', { expected: 'a number, 0 or more', got: String(timeoutMs) });
+    return { timeoutMs, signal: wait.signal };
+  }
+}
+
+const local = new LocalRegistries<Registry>();
+
+async function startRegistry(node: RegistryNode, order: TreeOrder): Promise<Registry> {
+  const { runtime } = node;
+  const tree = new RegistryTree(node, order);
+  const registry = new Registry(order.name, runtime, tree);
+  local.add(runtime, registry);
+  try {
+    await tree.start();
+  } catch (error) {
+    await tree.close();
+    local.remove(runtime, registry);
+    throw error;
+  }
+  const forget = (): void => local.remove(runtime, registry);
+  runtime.whenDown(tree.supervisor, { timeoutMs: Infinity }).then(forget, forget);
+  return registry;
+}
+
+function registryOf(node: HasRuntime, name: FullName): Registry {
+  if (Array.isArray(name) && name.length === 2) return local.find(runtimeOf(node), name[0]);
+  throw new DGenError('badarg', 'name of a registered process', { expected: '[registry, name]', got: inspect(name) });
+}
+
+function isTenant(value: unknown): value is Tenant {
+  return typeof value === 'object' && value !== null && typeof (value as Tenant).begin === 'function' && 'store' in value;
+}
