@@ -18,7 +18,8 @@ const creationMax = 2 ** 32 - 1;
 
 export class Directory {
   readonly #tenant: Tenant;
-  readonly #cache: Map<string, { readonly record: NodeRecord | undefined; readonly readAt: number }> = new Map();
+  readonly #cache: Map<string, { readonly record: NodeRecord | undefined; readonly readAt: number }> =
+    new Map();
 
   constructor(tenant: Tenant) {
     this.#tenant = tenant;
@@ -28,7 +29,11 @@ export class Directory {
    * Takes the next creation for a node name. `mayReplace` is asked about the start before, if there was one.
    * Rejects with `name_clash` when it says no, and the errors of the store.
    */
-  async begin(name: string, machineId: string, mayReplace: (former: NodeRecord) => Promise<boolean>): Promise<number> {
+  async begin(
+    name: string,
+    machineId: string,
+    mayReplace: (former: NodeRecord) => Promise<boolean>,
+  ): Promise<number> {
     const former = await this.#read(name);
     if (former !== undefined && !(await mayReplace(former))) {
       throw new DGenError('name_clash', `node ${name} runs already`, {
@@ -92,12 +97,16 @@ export class Directory {
   }
 
   #read(name: string): Promise<NodeRecord | undefined> {
-    return transact(this.#tenant, async (tx) => parse(await tx.get(keyOf('nodes', name))), { timeoutMs: storeTimeoutMs });
+    return transact(this.#tenant, async (tx) => parse(await tx.get(keyOf('nodes', name))), {
+      timeoutMs: storeTimeoutMs,
+    });
   }
 }
 
 function startedElsewhere(name: string): DGenError {
-  return new DGenError('name_clash', `node ${name} was started elsewhere at the same time`, { details: { name } });
+  return new DGenError('name_clash', `node ${name} was started elsewhere at the same time`, {
+    details: { name },
+  });
 }
 
 function encode(record: NodeRecord): Uint8Array {

@@ -1,29 +1,42 @@
 // A node: the composition root. It joins store, distribution and runtime, and is the handle that a program holds. There
 // is no global one; several may live in one operating-system process, and share nothing but what they are given.
+
+import { createDistribution, type Distribution } from '../distribution/index.ts';
 import { DGenError } from '../errors/error.ts';
-import { type Distribution, createDistribution } from '../distribution/index.ts';
-import { machineId as thisMachine } from '../host/machine-id.ts';
 import { type Host, type Log, nodeHost } from '../host/index.ts';
+import { machineId as thisMachine } from '../host/machine-id.ts';
 import {
   addressOf,
-  call,
   type CallNames,
   type CallParameters,
   type CallReply,
   type CastArguments,
-  cast,
   type CastNames,
+  call,
+  cast,
   type Server,
   type ServerAddress,
   type ServerClass,
   type ServerPid,
   type StartArguments,
+  type StopOptions,
   start,
   stop,
-  type StopOptions,
 } from '../otp/index.ts';
-import { createRuntime, type Destination, type LocalRuntime, type ProcessMain, type SpawnOptions } from '../process/index.ts';
-import { type NodeAddress, type ProbeAnswer, Registry, type RegistryNode, type RegistryOptions } from '../registry/index.ts';
+import {
+  createRuntime,
+  type Destination,
+  type LocalRuntime,
+  type ProcessMain,
+  type SpawnOptions,
+} from '../process/index.ts';
+import {
+  type NodeAddress,
+  type ProbeAnswer,
+  Registry,
+  type RegistryNode,
+  type RegistryOptions,
+} from '../registry/index.ts';
 import type { Store, Tenant } from '../storage/index.ts';
 import { atom, type Pid } from '../term/index.ts';
 import { Directory } from './directory.ts';
@@ -76,7 +89,12 @@ export class Node implements RegistryNode {
     const opened: { close(): Promise<void> }[] = ownStore === undefined ? [] : [ownStore];
     try {
       const store = ownStore ?? (options.store as Store);
-      const assembly = await assemble({ options, name, host, tenant: store.tenant(options.tenant ?? 'default') });
+      const assembly = await assemble({
+        options,
+        name,
+        host,
+        tenant: store.tenant(options.tenant ?? 'default'),
+      });
       opened.push(assembly.distribution);
       const node = new Node({ ...assembly, ownStore });
       await node.#listen(options, assembly.directory);
@@ -94,7 +112,11 @@ export class Node implements RegistryNode {
       const bound = await this.#distribution.listen(listen);
       this.#address = { host: advertise ?? bound.host, port: bound.port };
     }
-    await directory.announce(this.name, { creation: this.runtime.creation, address: this.#address, machineId: this.machineId });
+    await directory.announce(this.name, {
+      creation: this.runtime.creation,
+      address: this.#address,
+      machineId: this.machineId,
+    });
   }
 
   /** Where other nodes reach this one; `null` when it does not listen. */
@@ -108,7 +130,11 @@ export class Node implements RegistryNode {
   }
 
   /** Sends a request to a server, anywhere in the cluster, and waits for its answer; see `call`. */
-  call<S, K extends CallNames<S>>(address: ServerAddress<S>, name: K, ...args: CallParameters<S, K>): Promise<CallReply<S, K>> {
+  call<S, K extends CallNames<S>>(
+    address: ServerAddress<S>,
+    name: K,
+    ...args: CallParameters<S, K>
+  ): Promise<CallReply<S, K>> {
     return call(this.runtime, address, name, ...args);
   }
 
@@ -167,7 +193,11 @@ export class Node implements RegistryNode {
     };
   }
 
-  async probe(address: NodeAddress, expected: { node: string; creation: number }, signal: AbortSignal): Promise<ProbeAnswer> {
+  async probe(
+    address: NodeAddress,
+    expected: { node: string; creation: number },
+    signal: AbortSignal,
+  ): Promise<ProbeAnswer> {
     return probe(this.#distribution, address, { ...expected, signal });
   }
 
@@ -208,10 +238,17 @@ interface Order {
   readonly tenant: Tenant;
 }
 
-async function assemble({ options, name, host, tenant }: Order): Promise<Omit<NodeParts, 'ownStore'> & { directory: Directory }> {
+async function assemble({
+  options,
+  name,
+  host,
+  tenant,
+}: Order): Promise<Omit<NodeParts, 'ownStore'> & { directory: Directory }> {
   const machineId = thisMachine();
   const directory = new Directory(tenant);
-  const cookie = options.cookie ?? (listensBeyondLoopback(options) ? '' : await directory.cookie((bytes) => host.random.bytes(bytes)));
+  const cookie =
+    options.cookie ??
+    (listensBeyondLoopback(options) ? '' : await directory.cookie((bytes) => host.random.bytes(bytes)));
   const creation = await beginCreation({ name, host, machineId, directory, cookie });
   const runtime = createRuntime({ name: atom(name), creation, host });
   const distribution = createDistribution({
@@ -230,14 +267,31 @@ async function assemble({ options, name, host, tenant }: Order): Promise<Omit<No
 }
 
 /** Asks the address of the start before, if there was one, whether it still answers. */
-async function beginCreation(how: { name: string; host: Host; machineId: string; directory: Directory; cookie: string }): Promise<number> {
+async function beginCreation(how: {
+  name: string;
+  host: Host;
+  machineId: string;
+  directory: Directory;
+  cookie: string;
+}): Promise<number> {
   const { name, host, machineId, directory, cookie } = how;
   return directory.begin(name, machineId, async (former) => {
     if (former.address === null) return true;
     const scout = createRuntime({ name: atom(`scout.${name}`), creation: 1, host });
-    const distribution = createDistribution({ name: scout.name, creation: 1, cookie, host, inbound: scout.inbound, resolve: async () => [] });
+    const distribution = createDistribution({
+      name: scout.name,
+      creation: 1,
+      cookie,
+      host,
+      inbound: scout.inbound,
+      resolve: async () => [],
+    });
     try {
-      const answer = await probe(distribution, former.address, { node: name, creation: former.creation, signal: new AbortController().signal });
+      const answer = await probe(distribution, former.address, {
+        node: name,
+        creation: former.creation,
+        signal: new AbortController().signal,
+      });
       return answer.verdict !== 'alive';
     } finally {
       await distribution.close();
@@ -273,13 +327,20 @@ const optionNames = ['name', 'store', 'tenant', 'listen', 'cookie', 'log'];
 
 function checkNodeOptions(options: NodeOptions): void {
   for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key)) throw new DGenError('bad_option', `node option ${key}`, { expected: optionNames.join(', ') });
+    if (!optionNames.includes(key))
+      throw new DGenError('bad_option', `node option ${key}`, { expected: optionNames.join(', ') });
   }
   if (typeof options.name !== 'string' || !/^[\w.-]{1,64}(@[\w.:-]{1,128})?$/.test(options.name)) {
-    throw new DGenError('bad_option', 'node name', { expected: 'name or name@host', got: String(options.name) });
+    throw new DGenError('bad_option', 'node name', {
+      expected: 'name or name@host',
+      got: String(options.name),
+    });
   }
   const { store } = options;
   if (typeof store !== 'string' && typeof store?.tenant !== 'function') {
-    throw new DGenError('bad_option', 'node option store', { expected: 'an address or an open store', got: typeof store });
+    throw new DGenError('bad_option', 'node option store', {
+      expected: 'an address or an open store',
+      got: typeof store,
+    });
   }
 }

@@ -24,5 +24,8 @@ async function backendAt(address: string, host: StoreHost): Promise<Backend> {
     databases.set(rest, database);
     return database.connect();
   }
-  throw new DGenError('bad_option', 'store address', { expected: 'sqlite:PATH or memory:NAME', got: address });
+  throw new DGenError('bad_option', 'store address', {
+    expected: 'sqlite:PATH or memory:NAME',
+    got: address,
+  });
 }

@@ -1,9 +1,17 @@
 // What a registry keeps in the store, and the operations of the protocol on it: one leader record and one record for
 // each member. Nothing here grows with names, and no pid is ever written.
 import { DGenError, hasCode } from '../errors/error.ts';
+import {
+  type Commit,
+  type KeySpace,
+  keyOf,
+  partsOf,
+  prefixRange,
+  rangeOfKey,
+  type StoreTransaction,
+} from '../storage/index.ts';
 import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome, StoreView } from './protocol/types.ts';
 import { nodeOf } from './protocol/types.ts';
-import { type Commit, keyOf, type KeySpace, partsOf, prefixRange, rangeOfKey, type StoreTransaction } from '../storage/index.ts';
 
 /** Where a member is, for those who look for it. */
 export interface MemberInfo {
@@ -68,9 +76,15 @@ export class Coordination {
       case 'read':
         return { status: 'committed', view };
       case 'join':
-        await commit(tx, { reads: [], writes: [{ type: 'set', key: this.#memberKey(op.member), value: encode(own) }] });
+        await commit(tx, {
+          reads: [],
+          writes: [{ type: 'set', key: this.#memberKey(op.member), value: encode(own) }],
+        });
         this.infos.set(own.member, own);
-        return { status: 'committed', view: { ...view, members: [...new Set([...view.members, op.member])].sort() } };
+        return {
+          status: 'committed',
+          view: { ...view, members: [...new Set([...view.members, op.member])].sort() },
+        };
       case 'write':
         return this.#write(tx, op, view);
       default:
@@ -78,9 +92,14 @@ export class Coordination {
     }
   }
 
-  async #write(tx: StoreTransaction, op: Extract<StoreOp, { kind: 'write' }>, view: StoreView): Promise<StoreOutcome> {
+  async #write(
+    tx: StoreTransaction,
+    op: Extract<StoreOp, { kind: 'write' }>,
+    view: StoreView,
+  ): Promise<StoreOutcome> {
     if (!sameStamp(view.record, op.expect)) return { status: 'conflict', view };
-    if (op.expectMembers !== null && op.expectMembers.join() !== view.members.join()) return { status: 'conflict', view };
+    if (op.expectMembers !== null && op.expectMembers.join() !== view.members.join())
+      return { status: 'conflict', view };
     const reads = [rangeOfKey(this.#leaderKey())];
     if (op.expectMembers !== null) reads.push(this.#members());
     await commit(tx, {
@@ -125,7 +144,13 @@ export class Coordination {
 /** A commit that may have been applied, or may be later. */
 class InDoubt extends Error {}
 
-const definite = ['store_conflict', 'store_too_old', 'store_unavailable', 'store_too_large', 'store_invalid'] as const;
+const definite = [
+  'store_conflict',
+  'store_too_old',
+  'store_unavailable',
+  'store_too_large',
+  'store_invalid',
+] as const;
 
 async function commit(tx: StoreTransaction, request: Commit): Promise<void> {
   try {
@@ -147,7 +172,10 @@ function encode(record: LeaderRecord | MemberInfo): Uint8Array {
 
 function decodeRecord(bytes: Uint8Array): LeaderRecord {
   const record = parse(bytes) as LeaderRecord;
-  const valid = Number.isSafeInteger(record.epoch) && Number.isSafeInteger(record.renewals) && Array.isArray(record.established);
+  const valid =
+    Number.isSafeInteger(record.epoch) &&
+    Number.isSafeInteger(record.renewals) &&
+    Array.isArray(record.established);
   if (!valid || typeof record.durations?.leaseMs !== 'number') {
     throw new DGenError('store_not_ours', 'leader record', { expected: 'one of this format' });
   }

@@ -5,13 +5,21 @@ import type { Host, TimerHandle } from '../host/ports.ts';
 import type { NamedTarget } from '../process/distribution-port.ts';
 import { kill } from '../process/reasons.ts';
 import type { Process } from '../process/types.ts';
-import { Atom, atom, type Pid, type Ref, Tuple } from '../term/index.ts';
+import { type Atom, atom, type Pid, type Ref, Tuple } from '../term/index.ts';
 import type { MemberInfo } from './coordination.ts';
 import { Deadlines } from './deadlines.ts';
 import { StoreRequest, Suspicion } from './elector.ts';
 import { step, wakeAt } from './protocol/member.ts';
 import { createMember, type MemberState } from './protocol/state.ts';
-import { type Config, type Effect, type Event, type MemberKey, memberKey, nodeOf, type Result } from './protocol/types.ts';
+import {
+  type Config,
+  type Effect,
+  type Event,
+  type MemberKey,
+  memberKey,
+  nodeOf,
+  type Result,
+} from './protocol/types.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
 
 /** First element of every message between members. */
@@ -158,7 +166,10 @@ export class Driver {
         this.#send(effect.to, encodeMessage(effect.message));
         return;
       case 'store':
-        this.#options.self.send(this.#options.elector, new StoreRequest(effect.id, effect.op, this.#options.info(this.state.self)));
+        this.#options.self.send(
+          this.#options.elector,
+          new StoreRequest(effect.id, effect.op, this.#options.info(this.state.self)),
+        );
         return;
       case 'reply':
         this.#reply(effect.id, effect.result);
@@ -269,4 +280,9 @@ export class Driver {
   }
 }
 
-const closedResult: Result = { type: 'error', code: 'closed', why: 'the registry was closed', maybeExecuted: false };
+const closedResult: Result = {
+  type: 'error',
+  code: 'closed',
+  why: 'the registry was closed',
+  maybeExecuted: false,
+};

@@ -112,7 +112,8 @@ export class Elector implements Behaviour {
     for (const pauseMs of pausesMs) {
       await this.#pause(pauseMs, self);
       const info = this.#coordination.infos.get(member);
-      if (!self.alive || info === undefined || info.address === null || this.#node.isConnected(info.node)) return;
+      if (!self.alive || info === undefined || info.address === null || this.#node.isConnected(info.node))
+        return;
       if (await this.#isDead(info, self)) {
         this.#tell(self, new DeathProof(member));
         return;
@@ -123,7 +124,11 @@ export class Elector implements Behaviour {
   /** docs/PROTOCOL.md, "Proven dead". A refusal proves something only where the address certainly leads to that machine. */
   async #isDead(info: MemberInfo, self: Process): Promise<boolean> {
     if (info.address === null) return false;
-    const answer = await this.#node.probe(info.address, { node: info.node, creation: info.creation }, self.signal);
+    const answer = await this.#node.probe(
+      info.address,
+      { node: info.node, creation: info.creation },
+      self.signal,
+    );
     const sameMachine = info.machineId === this.#node.machineId;
     if (answer.verdict === 'refused') return sameMachine;
     if (answer.verdict !== 'other') return false;

@@ -24,5 +24,9 @@ export interface RegistryNode {
   /** Called when a link to a node comes up or goes down. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void;
   /** Asks who listens at exactly that address. Never rejects. */
-  probe(address: NodeAddress, expected: { node: string; creation: number }, signal: AbortSignal): Promise<ProbeAnswer>;
+  probe(
+    address: NodeAddress,
+    expected: { node: string; creation: number },
+    signal: AbortSignal,
+  ): Promise<ProbeAnswer>;
 }

@@ -1,5 +1,12 @@
 // The door to the registry.
 export type { NodeAddress, ProbeAnswer, RegistryNode } from './host-node.ts';
 export type { RegistryOptions } from './options.ts';
-export { type FullName, type HasRuntime, type MemberId, Registry, type RegistryStatus, type WaitFor } from './registry.ts';
+export {
+  type FullName,
+  type HasRuntime,
+  type MemberId,
+  Registry,
+  type RegistryStatus,
+  type WaitFor,
+} from './registry.ts';
 export { compareTokens, type FencingToken, fencingToken, type Lookup, type Registration } from './results.ts';

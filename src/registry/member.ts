@@ -32,7 +32,8 @@ export class Member implements Behaviour {
     const driver = this.#driver;
     if (driver === undefined) return;
     if (message instanceof Tuple && message.elements[0] === messageTag) driver.onWire(message);
-    else if (message instanceof StoreDone) driver.dispatch({ type: 'store', id: message.id, outcome: message.outcome });
+    else if (message instanceof StoreDone)
+      driver.dispatch({ type: 'store', id: message.id, outcome: message.outcome });
     else if (message instanceof DeathProof) driver.dispatch({ type: 'provenDead', member: message.member });
     else if (isDownMessage(message)) driver.onDown(message.ref);
     else if (isCallMessage(message)) answer(driver, message, self);
@@ -45,7 +46,10 @@ function answer(driver: Driver, call: CallMessage, self: Process): void {
   const request: unknown = call.request;
   const [tag, name, pid, metadata, timeoutMs] = Array.isArray(request) ? (request as readonly unknown[]) : [];
   if (tag !== registerTag || !(pid instanceof Pid) || typeof timeoutMs !== 'number') {
-    runtime.replyError(call.from, new DGenError('unknown_request', 'registry member', { expected: 'register' }));
+    runtime.replyError(
+      call.from,
+      new DGenError('unknown_request', 'registry member', { expected: 'register' }),
+    );
     return;
   }
   if (pid.node === runtime.name && !runtime.isAlive(pid)) {

@@ -36,7 +36,11 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
   const known: Record<keyof RegistryOptions, number> = {
     leaseMs,
     sessionMs: number(options, 'sessionMs', [3 * leaseMs, 2 * leaseMs, 3_600_000]),
-    storeOutageToleranceMs: number(options, 'storeOutageToleranceMs', [Math.max(120_000, leaseMs), leaseMs, 86_400_000]),
+    storeOutageToleranceMs: number(options, 'storeOutageToleranceMs', [
+      Math.max(120_000, leaseMs),
+      leaseMs,
+      86_400_000,
+    ]),
     clockRateBound: number(options, 'clockRateBound', [0.05, 0, 0.49]),
     requestsMax: number(options, 'requestsMax', [100_000, 1, 10_000_000]),
     readyTimeoutMs: number(options, 'readyTimeoutMs', [15_000, 0, Infinity]),
@@ -44,7 +48,10 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
     drainTimeoutMs: number(options, 'drainTimeoutMs', [5_000, 0, 600_000]),
   };
   for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(known, key)) throw new DGenError('bad_option', `registry option ${key}`, { expected: Object.keys(known).join(', ') });
+    if (!Object.hasOwn(known, key))
+      throw new DGenError('bad_option', `registry option ${key}`, {
+        expected: Object.keys(known).join(', '),
+      });
   }
   return {
     config: {
@@ -67,8 +74,15 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
   };
 }
 
-function number(options: RegistryOptions, key: keyof RegistryOptions, [defaultValue, min, max]: Bounds): number {
+function number(
+  options: RegistryOptions,
+  key: keyof RegistryOptions,
+  [defaultValue, min, max]: Bounds,
+): number {
   const value = options[key] ?? defaultValue;
   if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw new DGenError('bad_option', `registry option ${key}`, { expected: `a number from ${min} to ${max}`, got: String(value) });
+  throw new DGenError('bad_option', `registry option ${key}`, {
+    expected: `a number from ${min} to ${max}`,
+    got: String(value),
+  });
 }

@@ -1,10 +1,10 @@
 // The registry, as its users see it: names for running processes, the same on all nodes. The static functions are the
 // reference's surface, with the node in front, for there is no global one; the methods of a handle say the same shorter.
 import { DGenError } from '../errors/error.ts';
-import type { Runtime, ViaModule, ViaName } from '../process/types.ts';
-import { encodeTerm, inspect, Pid, termKey } from '../term/index.ts';
 import type { ServerAddress, ServerClass } from '../otp/index.ts';
+import type { Runtime, ViaModule, ViaName } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
+import { encodeTerm, inspect, Pid, termKey } from '../term/index.ts';
 import type { Driver, Wait } from './driver.ts';
 import type { RegistryNode } from './host-node.ts';
 import { LocalRegistries } from './local-registries.ts';
@@ -12,7 +12,14 @@ import { registerTag } from './member.ts';
 import type { RegistryOptions } from './options.ts';
 import type { Result } from './protocol/types.ts';
 import { nodeOf } from './protocol/types.ts';
-import { asError, asLookup, asRegistration, fencingToken, type Lookup, type Registration } from './results.ts';
+import {
+  asError,
+  asLookup,
+  asRegistration,
+  fencingToken,
+  type Lookup,
+  type Registration,
+} from './results.ts';
 import { RegistryTree, type TreeOrder } from './tree.ts';
 
 /** Anything that runs processes of one node: a node, or its runtime. */
@@ -68,7 +75,12 @@ export class Registry {
    * Rejects with `duplicate_registry`, `bad_name`, `bad_option`, `name_taken` (the local name), `unavailable` (not ready within
    * `readyTimeoutMs`; nothing is left running), and the errors of the store.
    */
-  static startLink(node: RegistryNode, name: unknown, tenant: Tenant, options?: RegistryOptions & { link?: Pid }): Promise<Registry>;
+  static startLink(
+    node: RegistryNode,
+    name: unknown,
+    tenant: Tenant,
+    options?: RegistryOptions & { link?: Pid },
+  ): Promise<Registry>;
   static startLink(
     node: RegistryNode,
     supName: unknown,
@@ -77,18 +89,44 @@ export class Registry {
     options?: RegistryOptions & { link?: Pid },
   ): Promise<Registry>;
   // biome-ignore lint/complexity/useMaxParams: both forms of the reference.
-  static startLink(node: RegistryNode, first: unknown, second: unknown, third?: unknown, fourth?: unknown): Promise<Registry> {
+  static startLink(
+    node: RegistryNode,
+    first: unknown,
+    second: unknown,
+    third?: unknown,
+    fourth?: unknown,
+  ): Promise<Registry> {
     type Options = RegistryOptions & { link?: Pid };
-    if (isTenant(third)) return startRegistry(node, { supName: first, name: second, tenant: third, options: (fourth ?? {}) as Options });
-    if (isTenant(second)) return startRegistry(node, { supName: first, name: first, tenant: second, options: (third ?? {}) as Options });
-    throw new DGenError('badarg', 'Registry.startLink', { expected: 'a tenant of a store', got: inspect(second) });
+    if (isTenant(third))
+      return startRegistry(node, {
+        supName: first,
+        name: second,
+        tenant: third,
+        options: (fourth ?? {}) as Options,
+      });
+    if (isTenant(second))
+      return startRegistry(node, {
+        supName: first,
+        name: first,
+        tenant: second,
+        options: (third ?? {}) as Options,
+      });
+    throw new DGenError('badarg', 'Registry.startLink', {
+      expected: 'a tenant of a store',
+      got: inspect(second),
+    });
   }
 
   /**
    * Registers a process. Resolves with `yes` when it holds the name, `no` when the name is taken or no leader could decide within the
    * deadline. Rejects with `bad_name`, `noproc`, `unknown_registry`, and where the outcome is unknown.
    */
-  static async registerName(node: HasRuntime, name: FullName, pid: Pid, metadata?: unknown): Promise<'yes' | 'no'> {
+  static async registerName(
+    node: HasRuntime,
+    name: FullName,
+    pid: Pid,
+    metadata?: unknown,
+  ): Promise<'yes' | 'no'> {
     const found = registryOf(node, name);
     try {
       return (await found.register(name[1], pid, { metadata })).status === 'registered' ? 'yes' : 'no';
@@ -171,14 +209,24 @@ export class Registry {
    * Rejects with `bad_name`, `noproc`, `not_encodable`; `timeout`, `unavailable` (nobody may decide), `overloaded`, `draining`, `closed`:
    * nothing happened; `fenced`, `noconnection`, `process_exit` (the process is on another node): `maybeExecuted` says whether it may have.
    */
-  async register(name: unknown, pid: Pid, options: WaitFor & { metadata?: unknown } = {}): Promise<Registration> {
-    if (!(pid instanceof Pid)) throw new DGenError('badarg', 'register', { expected: 'a pid', got: inspect(pid) });
+  async register(
+    name: unknown,
+    pid: Pid,
+    options: WaitFor & { metadata?: unknown } = {},
+  ): Promise<Registration> {
+    if (!(pid instanceof Pid))
+      throw new DGenError('badarg', 'register', { expected: 'a pid', got: inspect(pid) });
     const key = termKey(name);
     if (options.metadata !== undefined) encodeTerm(options.metadata, { dialect: 'typescript' });
     const wait = this.#wait(options);
-    if (pid.node !== this.#runtime.name && this.#hasMember(pid.node.name)) return this.#registerThere(name, pid, { ...wait, metadata: options.metadata });
-    if (pid.node === this.#runtime.name && !this.#runtime.isAlive(pid)) throw new DGenError('noproc', `${pid} is not alive`);
-    const result = await this.#driver.ask({ type: 'register', key, name, pid, metadata: options.metadata }, wait);
+    if (pid.node !== this.#runtime.name && this.#hasMember(pid.node.name))
+      return this.#registerThere(name, pid, { ...wait, metadata: options.metadata });
+    if (pid.node === this.#runtime.name && !this.#runtime.isAlive(pid))
+      throw new DGenError('noproc', `${pid} is not alive`);
+    const result = await this.#driver.ask(
+      { type: 'register', key, name, pid, metadata: options.metadata },
+      wait,
+    );
     return asRegistration(result, name);
   }
 
@@ -187,7 +235,11 @@ export class Registry {
     const { timeoutMs, signal } = wait;
     const request = [registerTag, name, pid, wait.metadata, timeoutMs];
     const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
-    const result = await this.#runtime.call({ name: this.#tree.memberName, node: pid.node }, request, options);
+    const result = await this.#runtime.call(
+      { name: this.#tree.memberName, node: pid.node },
+      request,
+      options,
+    );
     return asRegistration(result as Result, name);
   }
 
@@ -214,7 +266,8 @@ export class Registry {
     if (entry === undefined) return undefined;
     if (state.host.hidden.size > 0) {
       const hidden = state.host.hidden.get(key);
-      if (hidden !== undefined && hidden.n === entry.token.n && hidden.epoch === entry.token.epoch) return undefined;
+      if (hidden !== undefined && hidden.n === entry.token.n && hidden.epoch === entry.token.epoch)
+        return undefined;
     }
     return entry.pid;
   }
@@ -223,7 +276,9 @@ export class Registry {
   lookup(name: unknown): Lookup | undefined {
     if (this.whereis(name) === undefined) return undefined;
     const entry = this.#driver.state.replica.entries.get(termKey(name));
-    return entry === undefined ? undefined : { pid: entry.pid, token: fencingToken(entry.token), metadata: entry.metadata };
+    return entry === undefined
+      ? undefined
+      : { pid: entry.pid, token: fencingToken(entry.token), metadata: entry.metadata };
   }
 
   /** The holder as the leader knows it. Rejects with `bad_name`, `timeout`, `unavailable`, `overloaded`, `fenced`, `closed`, never with a guess. */
@@ -258,7 +313,8 @@ export class Registry {
 
   getMembers(): MemberId[] {
     const { state } = this.#driver;
-    const members = state.leader === null ? (state.store.view?.members ?? []) : [...state.leader.peers.keys()];
+    const members =
+      state.leader === null ? (state.store.view?.members ?? []) : [...state.leader.peers.keys()];
     return members.map((member) => [nodeOf(member), this.memberName]);
   }
 
@@ -274,7 +330,8 @@ export class Registry {
       serving: state.follow.serving,
       names: state.replica.entries.size,
       namesHosted: [...state.host.hosted.values()].reduce((sum, one) => sum + one.names.size, 0),
-      sessionMsLeft: state.follow.sessionUntil === null ? undefined : Math.max(0, state.follow.sessionUntil - now),
+      sessionMsLeft:
+        state.follow.sessionUntil === null ? undefined : Math.max(0, state.follow.sessionUntil - now),
     };
   }
 
@@ -298,7 +355,11 @@ export class Registry {
 
   #wait(wait: WaitFor): Wait {
     const timeoutMs = wait.timeoutMs ?? this.#tree.options.timeoutMs;
-    if (!(timeoutMs >= 0)) throw new DGenError('bad_option', 'timeoutMs', { expected: 'a number, 0 or more', got: String(timeoutMs) });
+    if (!(timeoutMs >= 0))
+      throw new DGenError('bad_option', 'timeoutMs', {
+        expected: 'a number, 0 or more',
+        got: String(timeoutMs),
+      });
     return { timeoutMs, signal: wait.signal };
   }
 }
@@ -324,9 +385,17 @@ async function startRegistry(node: RegistryNode, order: TreeOrder): Promise<Regi
 
 function registryOf(node: HasRuntime, name: FullName): Registry {
   if (Array.isArray(name) && name.length === 2) return local.find(runtimeOf(node), name[0]);
-  throw new DGenError('badarg', 'name of a registered process', { expected: '[registry, name]', got: inspect(name) });
+  throw new DGenError('badarg', 'name of a registered process', {
+    expected: '[registry, name]',
+    got: inspect(name),
+  });
 }
 
 function isTenant(value: unknown): value is Tenant {
-  return typeof value === 'object' && value !== null && typeof (value as Tenant).begin === 'function' && 'store' in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Tenant).begin === 'function' &&
+    'store' in value
+  );
 }

@@ -39,19 +39,22 @@ export interface Lookup {
 
 export function asRegistration(result: Result, name: unknown): Registration {
   if (result.type === 'registered') return { status: 'registered', token: fencingToken(result.token) };
-  if (result.type === 'taken') return { status: 'taken', holder: result.pid, token: fencingToken(result.token) };
+  if (result.type === 'taken')
+    return { status: 'taken', holder: result.pid, token: fencingToken(result.token) };
   throw asError(result, name);
 }
 
 export function asLookup(result: Result, name: unknown): Lookup | undefined {
   if (result.type === 'absent') return undefined;
-  if (result.type === 'found') return { pid: result.pid, token: fencingToken(result.token), metadata: result.metadata };
+  if (result.type === 'found')
+    return { pid: result.pid, token: fencingToken(result.token), metadata: result.metadata };
   throw asError(result, name);
 }
 
 export function asError(result: Result, name: unknown): DGenError {
   const what = inspect(name);
-  if (result.type !== 'error') return new DGenError('bad_return', what, { expected: 'another answer', got: result.type });
+  if (result.type !== 'error')
+    return new DGenError('bad_return', what, { expected: 'another answer', got: result.type });
   const why = `${what}: ${result.why}`;
   const certain = !result.maybeExecuted && codes[result.code].maybeExecuted;
   return new DGenError(result.code, why, certain ? { maybeExecuted: false } : {});

@@ -1,7 +1,7 @@
 // The processes of one registry on one node: a supervisor over elector and member, started and stopped together. If
 // either fails both start anew, as a fresh incarnation; what the old one had registered ends with it.
 import { DGenError } from '../errors/error.ts';
-import { type ChildSpec, start, stop, Supervisor } from '../otp/index.ts';
+import { type ChildSpec, Supervisor, start, stop } from '../otp/index.ts';
 import type { Runtime } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
 import { Atom, atom, inspect, type Pid, termKey } from '../term/index.ts';
@@ -25,7 +25,9 @@ function textOf(name: unknown): string {
   if (name instanceof Atom) return name.name;
   const key = termKey(name);
   if (typeof key === 'string' && key.charCodeAt(0) !== 0 && /^[\w.@:/ -]{1,100}$/.test(key)) return key;
-  return Array.from(String(key), (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('').slice(0, 200);
+  return Array.from(String(key), (char) => char.charCodeAt(0).toString(16).padStart(2, '0'))
+    .join('')
+    .slice(0, 200);
 }
 
 /** The processes, and how they are reached. Start it once; close it in every case. */
@@ -79,15 +81,27 @@ export class RegistryTree {
       { id: 'member', start: (_runtime, parent) => this.#startMember(parent), shutdownMs: 100 },
     ];
     const argument = { strategy: 'one_for_all' as const, children };
-    const options = { name: local, label: `registry ${textOf(this.#order.name)}`, ...(link === undefined ? {} : { link }) };
+    const options = {
+      name: local,
+      label: `registry ${textOf(this.#order.name)}`,
+      ...(link === undefined ? {} : { link }),
+    };
     this.#supervisor = await start(this.#runtime, Supervisor, argument, options);
-    this.#stopLinks = this.#node.onLink((peer, up) => this.#driver?.dispatch({ type: 'link', node: peer, up }));
+    this.#stopLinks = this.#node.onLink((peer, up) =>
+      this.#driver?.dispatch({ type: 'link', node: peer, up }),
+    );
     if (this.options.readyTimeoutMs > 0) await this.ready({ timeoutMs: this.options.readyTimeoutMs });
   }
 
   #startElector(parent: Pid): Promise<Pid> {
     const elector = new Elector(this.#node, this.#coordination, () => this.#runtime.whereis(this.memberName));
-    return Promise.resolve(this.#runtime.spawnBehaviour(elector, { link: parent, name: this.electorName, label: this.electorName.name }));
+    return Promise.resolve(
+      this.#runtime.spawnBehaviour(elector, {
+        link: parent,
+        name: this.electorName,
+        label: this.electorName.name,
+      }),
+    );
   }
 
   #startMember(parent: Pid): Promise<Pid> {
@@ -107,7 +121,12 @@ export class RegistryTree {
       },
     );
     // A flood from peers must not stop a member: its mailbox is bounded by what the links let through.
-    const options = { link: parent, name: this.memberName, label: this.memberName.name, mailboxMessagesMax: 10_000_000 };
+    const options = {
+      link: parent,
+      name: this.memberName,
+      label: this.memberName.name,
+      mailboxMessagesMax: 10_000_000,
+    };
     return Promise.resolve(this.#runtime.spawnBehaviour(member, options));
   }
 
@@ -133,7 +152,10 @@ export class RegistryTree {
     if (outcome !== expired) return;
     throw new DGenError('unavailable', `registry ${inspect(this.#order.name)} is not ready`, {
       expected: `a leader and a session within ${wait.timeoutMs} ms`,
-      got: this.#driver === undefined ? 'no member' : `phase ${this.#driver.state.phase}, leader ${this.#driver.state.follow.leader ?? 'none'}`,
+      got:
+        this.#driver === undefined
+          ? 'no member'
+          : `phase ${this.#driver.state.phase}, leader ${this.#driver.state.follow.leader ?? 'none'}`,
     });
   }
 
@@ -163,7 +185,8 @@ export class RegistryTree {
     }
     driver?.close();
     this.#stopLinks?.();
-    if (this.#supervisor !== undefined) await stop(this.#runtime, this.#supervisor, { reason: 'shutdown' }).catch(() => undefined);
+    if (this.#supervisor !== undefined)
+      await stop(this.#runtime, this.#supervisor, { reason: 'shutdown' }).catch(() => undefined);
   }
 
   #leftOrLate(driver: Driver): Promise<void> {

@@ -15,7 +15,13 @@ export function encodeMessage(message: Message): unknown {
       return ['stream', message.epoch, message.previous.n, message.version.n, hosts.list, ops];
     }
     case 'requests':
-      return ['requests', message.epoch, message.first, message.answered, message.requests.map(encodeRequest)];
+      return [
+        'requests',
+        message.epoch,
+        message.first,
+        message.answered,
+        message.requests.map(encodeRequest),
+      ];
     case 'pulled': {
       const hosts = new HostTable();
       const entries = message.entries.map((entry) => encodeEntry(entry, hosts));
@@ -78,7 +84,9 @@ function encodeOp(op: Op, hosts: HostTable): unknown[] {
 function encodeRequest(request: Request): unknown {
   switch (request.type) {
     case 'register':
-      return request.metadata === undefined ? [request.name, request.pid] : [request.name, request.pid, request.metadata];
+      return request.metadata === undefined
+        ? [request.name, request.pid]
+        : [request.name, request.pid, request.metadata];
     case 'remove':
       return [request.items.map(({ key, token }) => [key, token.epoch, token.n])];
     case 'nothing':
@@ -98,7 +106,8 @@ function decodeList(term: readonly unknown[]): Message {
 
 function decodeStream(rest: readonly unknown[], term: unknown): Message {
   const [epoch, previous, version, hosts, ops] = rest;
-  if (!isCount(epoch) || !isCount(previous) || !isCount(version) || !isHosts(hosts) || !isList(ops)) throw bad(term);
+  if (!isCount(epoch) || !isCount(previous) || !isCount(version) || !isHosts(hosts) || !isList(ops))
+    throw bad(term);
   return {
     type: 'stream',
     epoch,
@@ -151,7 +160,15 @@ function decodePulled(rest: readonly unknown[], term: unknown): Message {
   const [head, hosts, entries] = rest;
   if (!isRecord(head) || !isHosts(hosts) || !isList(entries)) throw bad(term);
   const { epoch, id, part, last, version, differing } = head;
-  if (!isCount(epoch) || !isCount(id) || !isCount(part) || typeof last !== 'boolean' || !isVersion(version) || !isList(differing)) throw bad(term);
+  if (
+    !isCount(epoch) ||
+    !isCount(id) ||
+    !isCount(part) ||
+    typeof last !== 'boolean' ||
+    !isVersion(version) ||
+    !isList(differing)
+  )
+    throw bad(term);
   return {
     type: 'pulled',
     epoch,
@@ -197,10 +214,13 @@ function isResult(value: unknown): boolean {
 const isFlag: Check = (value) => typeof value === 'boolean';
 const isNumber: Check = (value) => typeof value === 'number';
 const isMemberOrNull: Check = (value) => value === null || typeof value === 'string';
-const isAnswers: Check = (value) => isList(value) && value.every((one) => isRecord(one) && isCount(one.seq) && isResult(one.result));
-const isPairs: Check = (value) => isList(value) && value.every((one) => isList(one) && typeof one[0] === 'string');
+const isAnswers: Check = (value) =>
+  isList(value) && value.every((one) => isRecord(one) && isCount(one.seq) && isResult(one.result));
+const isPairs: Check = (value) =>
+  isList(value) && value.every((one) => isList(one) && typeof one[0] === 'string');
 const isDurations: Check = (value) =>
-  isRecord(value) && [value.leaseMs, value.sessionMs, value.toleranceMs, value.clockRateBound].every(isNumber);
+  isRecord(value) &&
+  [value.leaseMs, value.sessionMs, value.toleranceMs, value.clockRateBound].every(isNumber);
 
 /** Fields of the messages that travel as they are. */
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {

@@ -44,15 +44,18 @@ function adopted(c: Context, version: Version): void {
   resendAll(c);
 }
 
-function acknowledge(c: Context): void {
+export function acknowledge(c: Context): void {
   const { s } = c;
-  if (s.follow.leader !== null)
-    send(c, s.follow.leader, { type: 'ack', epoch: s.follow.promised, version: s.replica.version });
+  if (s.follow.leader === null) return;
+  const { epoch } = s.replica.version;
+  const n = Math.min(s.replica.version.n, ...[...s.host.givenBack.values()].map((given) => given - 1));
+  send(c, s.follow.leader, { type: 'ack', epoch: s.follow.promised, version: { epoch, n } });
 }
 
 export function onStream(c: Context, from: MemberKey, message: Stream): void {
   const { s } = c;
-  if (!isFromMyLeader(c, from, message.epoch) || !s.follow.adopted) return;
+  // During a transfer the stream waits: what is pulled is compared with the table as it was when it was asked for.
+  if (!isFromMyLeader(c, from, message.epoch) || !s.follow.adopted || s.pulls.has(from)) return;
   const at = s.replica.version;
   if (compareVersions(message.version, at) <= 0) {
     acknowledge(c);

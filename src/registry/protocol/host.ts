@@ -55,12 +55,13 @@ export function onRegister(c: Context, event: EventOf<'register'>): void {
   ask(c, { type: 'register', key, name, pid, metadata }, event.id);
 }
 
-function ask(c: Context, request: Request, id: number): void {
+function ask(c: Context, request: Request, id: number): number {
   const host = c.s.host;
   const seq = host.nextSeq++;
   host.outbox.set(seq, { seq, request, id });
   if (id !== 0) host.seqOf.set(id, seq);
   flushSoon(c);
+  return seq;
 }
 
 /** Sends the requests that were not sent in this epoch. */
@@ -103,6 +104,7 @@ export function rebase(c: Context): void {
   const waiting = [...host.outbox.values()].filter((one) => one.request.type !== 'nothing' || one.id !== 0);
   host.outbox = new Map();
   host.seqOf.clear();
+  host.givenBack.clear();
   host.sentSeq = 0;
   host.nextSeq = 1;
   for (const one of waiting) ask(c, one.request, one.id);
@@ -171,11 +173,17 @@ export function onGranted(c: Context, entry: Entry, seq: number): void {
   if (held !== undefined && sameVersion(held.token, entry.token) && isHosted(c, held)) return;
   const wanted = seq === 0 ? findRequest(c, entry) : s.host.outbox.get(seq);
   if (wanted === undefined || !wants(wanted, entry)) {
-    ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
+    giveBack(c, entry);
     return;
   }
   putEntry(s.replica, entry);
   record(c, entry, wanted);
+}
+
+/** Until the leader has taken it back the grant is not acknowledged: to the leader it would count as committed. */
+function giveBack(c: Context, entry: Entry): void {
+  const seq = ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
+  if (entry.token.epoch === c.s.follow.promised) c.s.host.givenBack.set(seq, entry.token.n);
 }
 
 function findRequest(c: Context, entry: Entry): OutRequest | undefined {
@@ -201,6 +209,7 @@ function record(c: Context, entry: Entry, wanted: OutRequest): void {
 function finish(c: Context, one: OutRequest, result: Result): void {
   const host = c.s.host;
   host.outbox.delete(one.seq);
+  host.givenBack.delete(one.seq);
   host.seqOf.delete(one.id);
   reply(c, one.id, result);
 }

@@ -110,6 +110,8 @@ export interface HostState {
     number,
     { readonly type: 'read' | 'unregister'; readonly key: NameKey; sentAt: Instant }
   >;
+  /** Grants that nobody here wanted any more, by the number of the request that gives them back: the n of the grant. */
+  readonly givenBack: Map<number, number>;
   /** Unregistered here but hosted elsewhere: hidden from local lookups until the removal arrives. */
   readonly hidden: Map<NameKey, Version>;
 }
@@ -308,6 +310,7 @@ export function createHost(): HostState {
     sentSeq: 0,
     sentAt: -Infinity,
     asks: new Map(),
+    givenBack: new Map(),
     hidden: new Map(),
   };
 }
