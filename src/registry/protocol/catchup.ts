@@ -1,7 +1,7 @@
 // A follower's replica: it adopts the state of a new leader, applies the stream, asks for what it missed, and takes in
 // what it pulled, in one step. Its own names it knows better than anybody: there its own word stands.
 import { heartbeatMs } from './authority.ts';
-import { onGranted, resendAll } from './host.ts';
+import { onGranted, resendAll, unhide } from './host.ts';
 import type { Message, Op } from './messages.ts';
 import { startPull } from './pull.ts';
 import { applyOp, dropHost, putEntry, removeEntry, totalOf } from './replica.ts';
@@ -92,7 +92,7 @@ function applyStreamed(c: Context, op: Op | undefined): void {
     return;
   }
   applyOp(s.replica, op);
-  if (op.type !== 'dropHost') s.host.hidden.delete(op.type === 'put' ? op.entry.key : op.key);
+  if (s.host.hidden.size > 0) unhide(c);
 }
 
 /** Everything that differed from the leader has arrived. */
@@ -111,6 +111,6 @@ export function onCaughtUp(c: Context, pulled: CaughtUp): void {
     if (entry.host === s.self) onGranted(c, entry, 0);
     else if (s.replica.entries.get(entry.key)?.host !== s.self) putEntry(s.replica, entry);
   }
-  s.host.hidden.clear();
+  unhide(c);
   adopted(c, pulled.version);
 }

@@ -163,7 +163,17 @@ export function onResult(c: Context, message: Extract<Message, { type: 'result' 
   if (asked === undefined) return;
   asks.delete(message.id);
   if (message.result.type === 'error') hidden.delete(asked.key);
+  else unhide(c);
   reply(c, message.id, message.result);
+}
+
+/** What is hidden is one registration; once it is gone there is nothing to hide. */
+export function unhide(c: Context): void {
+  const { entries } = c.s.replica;
+  for (const [key, token] of c.s.host.hidden) {
+    const entry = entries.get(key);
+    if (entry === undefined || !sameVersion(entry.token, token)) c.s.host.hidden.delete(key);
+  }
 }
 
 /** A grant that arrives by the stream or by a transfer (`seq` 0). Without a request that still wants it, it is given back. */
@@ -236,11 +246,15 @@ export function revertOwnGrants(c: Context, leader: LeaderState): void {
   }
 }
 
-export function onAnswers(c: Context, answers: readonly Answer[]): void {
+/** True when grants that were given back are settled by it: the member may acknowledge further. */
+export function onAnswers(c: Context, answers: readonly Answer[]): boolean {
+  const { host } = c.s;
+  const before = host.givenBack.size;
   for (const { seq, result } of answers) {
-    const one = c.s.host.outbox.get(seq);
+    const one = host.outbox.get(seq);
     if (one !== undefined) finish(c, one, result);
   }
+  return host.givenBack.size < before;
 }
 
 /** One message for all names of a process that exited. */

@@ -2,7 +2,7 @@
 // simulator and the explorer run this very function. It branches here and decides elsewhere: each part of the protocol
 // is a file of its own, and docs/PROTOCOL.md tells the whole.
 import { heartbeatMs } from './authority.ts';
-import { onAdopt, onCaughtUp, onStream } from './catchup.ts';
+import { acknowledge, onAdopt, onCaughtUp, onStream } from './catchup.ts';
 import { considerOffice, onClaimSettled, onView } from './claims.ts';
 import { flushAnswers, onAsk, onRequests, serveKey } from './decide.ts';
 import { onFollow, onGrant, onPing, onResigned, onStale } from './follow.ts';
@@ -203,7 +203,9 @@ const handlers: Handlers = {
   grant: onGrant,
   adopt: onAdopt,
   stream: onStream,
-  answers: leadersWord((c, message) => onAnswers(c, message.answers)),
+  answers: leadersWord((c, message) => {
+    if (onAnswers(c, message.answers) && c.s.leader === null) acknowledge(c);
+  }),
   expect: leadersWord((c, message) => onExpect(c, message.seq)),
   drop: leadersWord((c, message) => dropOwnName(c, message.key, message.token)),
   lost: leadersWord((c, message) => loseName(c, message.key, message.token)),

@@ -3,6 +3,7 @@
 // decided and nothing is streamed: half a take-over must not be taken for a replica by anybody.
 import { heartbeatMs } from './authority.ts';
 import { serveWaiting } from './decide.ts';
+import { unhide } from './host.ts';
 import type { Entry } from './messages.ts';
 import { startPull } from './pull.ts';
 import { dropHost, putEntry, removeEntry, totalOf } from './replica.ts';
@@ -55,6 +56,7 @@ function dropTheDead(c: Context, leader: LeaderState): void {
 export function releaseHost(c: Context, leader: LeaderState, host: MemberKey): void {
   const dropped = dropHost(c.s.replica, host);
   leader.reserved.delete(host);
+  unhide(c);
   for (const entry of dropped) leader.uncommitted.delete(entry.key);
   if (leader.complete && dropped.length > 0) appendOp(c, leader, { type: 'dropHost', host });
   serveWaiting(c, leader);

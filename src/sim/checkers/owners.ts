@@ -24,10 +24,10 @@ export class Owners {
       this.#checkOrder(call, token);
       const fresh = this.#ledger.add(call, token);
       this.#checkAlone(fresh);
-      if (call.process.alive && !this.#ledger.isRecorded(fresh))
-        this.#broken('kept', `${tell(fresh)} was acknowledged, but its host has no record of it`);
       for (const one of this.#ledger.of(call.key))
         if (one !== fresh) one.goneBy = Math.min(one.goneBy, fresh.committedAt);
+      // An unregistration that waited for it may have ended it in the same step.
+      if (!this.#ledger.isRecorded(fresh)) this.#dropped(fresh);
     }
   }
 
