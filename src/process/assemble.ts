@@ -27,6 +27,8 @@ import type { Runtime } from './types.ts';
 
 export function assemble(runtime: Runtime, limits: RuntimeLimits): RuntimeParts {
   const tables = makeTables(runtime, limits);
+  // Signals may come home by way of another node.
+  tables.peers.of(runtime.name).kind = 'typescript';
   const engine = makeEngine(runtime, tables.table);
   const messaging = makeMessaging(runtime, limits, { ...tables, ...engine });
   const inbound: InboundSignals = new InboundSignals({ ...messaging, log: runtime.host.log });
@@ -38,7 +40,15 @@ export function assemble(runtime: Runtime, limits: RuntimeLimits): RuntimeParts 
   });
   const exits = new Exits(tables.table, engine.lifecycle, tables.peers);
   const client = newClient(tables.table);
-  const parts: RuntimeParts = { ...messaging, limits, inbound, spawner, exits, client };
+  const parts: RuntimeParts = {
+    ...messaging,
+    limits,
+    inbound,
+    spawner,
+    exits,
+    client,
+    downWaits: new Set(),
+  };
   buryThrough(parts);
   return parts;
 }

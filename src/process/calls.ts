@@ -79,6 +79,9 @@ export class Calls {
     if (newer === undefined) call.caller.lastCall = older;
     else newer.older = older;
     if (older !== undefined) older.newer = newer;
+    // A call may be kept for long, as the address of its answer: it must not keep its neighbours.
+    call.older = undefined;
+    call.newer = undefined;
     if (call.place >= 0) this.#parts.deadlines.remove(call);
     if (call.stopListening !== undefined) call.stopListening();
   }

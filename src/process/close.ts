@@ -1,5 +1,6 @@
 // The end of a runtime: the processes go in reverse order of start, each after the one before has ended, so that what was
-// started on top of something goes before it. Those that trap exits get time to clean up, together no more than the grace.
+// started on top of something goes before it. Those that trap exits get time to clean up, each at most half of what is left
+// of the grace: one that does not go takes nobody else's chance.
 import { DGenError } from '../errors/error.ts';
 import type { RuntimeParts } from './parts.ts';
 import { kill, shutdown } from './reasons.ts';
@@ -11,9 +12,11 @@ export async function closeRuntime(parts: RuntimeParts): Promise<void> {
   parts.spawner.close();
   const graceEnd = parts.deadlines.now() + parts.limits.closeGraceMs;
   for (const record of parts.table.list().reverse()) {
-    if (record.alive) await end(parts, record, graceEnd - parts.deadlines.now());
+    if (record.alive) await end(parts, record, (graceEnd - parts.deadlines.now()) / 2);
   }
-  parts.calls.failAll(parts.client, new DGenError('closed', 'the runtime is closed'));
+  const closed = new DGenError('closed', 'the runtime is closed');
+  parts.calls.failAll(parts.client, closed);
+  for (const wait of [...parts.downWaits]) wait.giveUp(closed);
 }
 
 async function end(parts: RuntimeParts, record: ProcessRecord, graceMs: number): Promise<void> {

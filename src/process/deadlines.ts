@@ -2,6 +2,9 @@
 // in the heap, so that a wait which ends early is taken out at once instead of lingering until its time.
 import type { Host, TimerHandle } from '../host/ports.ts';
 
+/** Less than this is no time to wait: the sum of an instant and a delay is rounded. */
+const RESOLUTION_MS = 0.001;
+
 export abstract class Deadline {
   /** By the clock of the host, milliseconds. */
   due = 0;
@@ -69,7 +72,11 @@ export class Deadlines {
     this.#timer = undefined;
     this.#timerDue = Number.POSITIVE_INFINITY;
     const now = this.now();
-    for (let first = this.#heap[0]; first !== undefined && first.due <= now; first = this.#heap[0]) {
+    for (
+      let first = this.#heap[0];
+      first !== undefined && first.due - now < RESOLUTION_MS;
+      first = this.#heap[0]
+    ) {
       this.remove(first);
       first.expire();
     }

@@ -12,7 +12,7 @@ export interface RuntimeLimits {
   readonly timersMax: number;
   /** Answers to one peer that wait for room in its link; default 65,536. Beyond it an answer is dropped and logged. */
   readonly repliesWaitingMax: number;
-  /** Milliseconds that `close` gives to the processes that trap exits, all together, before it kills them; default 5000. */
+  /** Milliseconds that `close` gives to the processes that trap exits, all together, before it kills them, each at most half of what is left; default 5000. */
   readonly closeGraceMs: number;
 }
 

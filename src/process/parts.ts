@@ -17,6 +17,7 @@ import type { References } from './references.ts';
 import type { Router } from './router.ts';
 import type { SendAfterTimers } from './send-after.ts';
 import type { Spawner } from './spawner.ts';
+import type { DownWait } from './when-down.ts';
 
 export interface RuntimeParts {
   readonly limits: RuntimeLimits;
@@ -37,4 +38,6 @@ export interface RuntimeParts {
   readonly inbound: InboundSignals;
   /** Stands for code outside of any process; it is not in the table, receives nothing and cannot be killed. */
   readonly client: ProcessRecord;
+  /** Waits for the end of a process, by code outside of any. */
+  readonly downWaits: Set<DownWait>;
 }

@@ -1,6 +1,6 @@
 // Answers to calls from other nodes. An answer that finds no room in the link waits for it; one that cannot be encoded
 // becomes an error for the caller, who is the one to be told.
-import { hasCode } from '../errors/error.ts';
+import { DGenError, hasCode } from '../errors/error.ts';
 import type { Log } from '../host/ports.ts';
 import type { Ref } from '../term/ref.ts';
 import type { Outbound } from './distribution-port.ts';
@@ -28,7 +28,7 @@ export class RemoteAnswers {
 
   send(call: IncomingCall, reply: unknown): void {
     const message = answerMessage(call.tag, reply);
-    if (call.pid.node === call.callee.pid.node) {
+    if (isHome(call)) {
       if (call.alias !== undefined) this.loopback(call.alias, message);
       return;
     }
@@ -54,7 +54,8 @@ export class RemoteAnswers {
    */
   sendDown(call: IncomingCall, reason: unknown): void {
     const { alias } = call;
-    if (alias === undefined || call.peer.kind !== 'typescript') return;
+    if (alias === undefined || isHome(call)) return;
+    if (call.peer.kind !== 'typescript') return;
     sendReason(reason, (sent) => this.#peers.outbound?.down(call.callee.pid, call.pid, alias, sent));
   }
 
@@ -74,10 +75,19 @@ export class RemoteAnswers {
         { error, callee: String(call.callee) },
         'the answer cannot be sent; the caller gets an error',
       );
-      const refusal = error instanceof Error ? error : new Error(String(error));
-      transmit(outbound, call, answerMessage(call.tag, errorReply(refusal, call.peer.kind)));
+      transmit(outbound, call, answerMessage(call.tag, errorReply(refusalOf(error), call.peer.kind)));
     }
   }
+}
+
+function isHome(call: IncomingCall): boolean {
+  return call.pid.node === call.callee.pid.node;
+}
+
+/** Made anew: what could not be sent may hang on the first one. */
+function refusalOf(error: unknown): DGenError {
+  const code = hasCode(error, 'term_too_large') ? 'term_too_large' : 'not_encodable';
+  return new DGenError(code, 'the answer cannot be sent', { got: String(error) });
 }
 
 function transmit(outbound: Outbound, call: IncomingCall, message: unknown): void {

@@ -8,7 +8,7 @@ import type { RuntimeParts } from './parts.ts';
 import type { WaitOptions } from './types.ts';
 import { onAbort, timeoutOf } from './wait-options.ts';
 
-type WatchParts = Pick<RuntimeParts, 'monitors' | 'deadlines' | 'client'>;
+type WatchParts = Pick<RuntimeParts, 'monitors' | 'deadlines' | 'client' | 'downWaits'>;
 
 const TIMEOUT_DEFAULT_MS = 5000;
 
@@ -27,7 +27,7 @@ interface Wait {
   readonly reject: (error: Error) => void;
 }
 
-class DownWait extends Deadline {
+export class DownWait extends Deadline {
   readonly #parts: WatchParts;
   readonly #wait: Wait;
   #monitor: DownMonitor | undefined;
@@ -46,18 +46,19 @@ class DownWait extends Deadline {
       this.#wait.resolve(reason);
     });
     if (this.#done) return;
+    this.#parts.downWaits.add(this);
     this.#parts.deadlines.add(this, this.#wait.timeoutMs);
-    if (signal !== undefined) this.#stopListening = onAbort(signal, (error) => this.#giveUp(error));
+    if (signal !== undefined) this.#stopListening = onAbort(signal, (error) => this.giveUp(error));
   }
 
   expire(): void {
     const what = `the process did not end within ${this.#wait.timeoutMs} ms`;
-    this.#giveUp(
+    this.giveUp(
       new DGenError('timeout', what, { details: { timeoutMs: this.#wait.timeoutMs }, maybeExecuted: false }),
     );
   }
 
-  #giveUp(error: Error): void {
+  giveUp(error: Error): void {
     this.#end();
     if (this.#monitor !== undefined) this.#parts.monitors.unwatch(this.#monitor);
     this.#wait.reject(error);
@@ -65,6 +66,7 @@ class DownWait extends Deadline {
 
   #end(): void {
     this.#done = true;
+    this.#parts.downWaits.delete(this);
     this.#parts.deadlines.remove(this);
     this.#stopListening?.();
   }
