@@ -50,7 +50,6 @@ export class ServerProcess implements Behaviour {
   #context!: ServerContext;
   #abandoned = false;
   #registered = false;
-  #running = false;
 
   constructor(plan: ServerPlan) {
     this.#plan = plan;
@@ -76,7 +75,6 @@ export class ServerProcess implements Behaviour {
     }
     if (this.#context.stop !== undefined) await this.#giveUp(this.#context.stop.reason);
     if (!self.alive) return;
-    this.#running = true;
     this.#plan.started();
     await this.#continueAfterInit();
   }
@@ -91,7 +89,6 @@ export class ServerProcess implements Behaviour {
   }
 
   terminate(reason: unknown): void | Promise<void> {
-    if (!this.#running) return;
     const result = this.#callbacks?.terminate?.(reason);
     if (isThenable(result)) return settle(result);
   }

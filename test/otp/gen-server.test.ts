@@ -9,13 +9,13 @@ import {
   castRaw,
   GenServer,
   noReply,
-  type ReplyLater,
+  ReplyLater,
   refuse,
   start,
   stop,
   within,
 } from '../../src/otp/index.ts';
-import type { From } from '../../src/process/types.ts';
+import type { From, Runtime } from '../../src/process/types.ts';
 import { atom } from '../../src/term/atom.ts';
 import { tuple } from '../../src/term/tuple.ts';
 import { inWorld, rejection } from './support.ts';
@@ -303,6 +303,8 @@ test(
   'this.from outside of a call handler is a mistake',
   inWorld(async ({ run, runtime }) => {
     const pid = await run(start(runtime, Queue));
+    cast(runtime, pid, 'push', 'a');
+    assert.equal(await run(call(runtime, pid, 'pop')), 'a');
     const down = runtime.whenDown(pid);
     cast(runtime, pid, 'useFrom');
     assert.equal(((await run(down)) as DGenError).code, 'badarg');
@@ -334,3 +336,32 @@ test('outside of a process the handlers are plain functions, and the rest throws
   assert.equal(counter.handleCall.increment(3), 3);
   assert.throws(() => counter.handleCall.stopping(), { code: 'badarg' });
 });
+
+test('a reply that is owed is given once', () => {
+  const given: unknown[] = [];
+  const runtime = {
+    reply: (_from: From, value: unknown) => given.push(value),
+    replyError: (_from: From, error: Error) => given.push(error),
+  } as unknown as Runtime;
+  const later = new ReplyLater<number>(runtime, {} as From);
+  assert.equal(later.settled, false);
+  later.reply(1);
+  later.reply(2);
+  later.refuse(new Error('late'));
+  assert.equal(later.settled, true);
+  assert.deepEqual(given, [1]);
+});
+
+test(
+  'a server that constructs another as a part of itself does not lend it its process',
+  inWorld(async ({ run, runtime }) => {
+    class Outer extends GenServer {
+      readonly inner = new Counter();
+      readonly own = this.self;
+      handleCall = { stopInner: () => this.inner.handleCall.stopping(), own: () => this.own };
+    }
+    const pid = await run(start(runtime, Outer));
+    assert.ok(pid.equals(await run(call(runtime, pid, 'own'))));
+    await run(rejection(call(runtime, pid, 'stopInner'), 'process_exit'));
+  }),
+);

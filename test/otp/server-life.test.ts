@@ -134,7 +134,7 @@ test(
 
 test(
   'an idle timeout that fires behind a waiting message does not count',
-  inWorld(async ({ pass, run, runtime, settle }) => {
+  inWorld(async ({ host, pass, run, runtime, settle }) => {
     const log: string[] = [];
     class Busy extends GenServer {
       handleCast = {
@@ -153,6 +153,7 @@ test(
     await settle();
     await pass(9);
     cast(runtime, pid, 'work');
+    host.advance(1);
     await pass(50);
     assert.deepEqual(log, ['worked']);
   }),

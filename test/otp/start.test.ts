@@ -102,7 +102,7 @@ test(
 
 test(
   'an abort ends the start: before, during, and never after it',
-  inWorld(async ({ run, runtime, settle }) => {
+  inWorld(async ({ host, run, runtime, settle }) => {
     const before = new AbortController();
     before.abort(new Error('enough'));
     const error = await run(rejection(start(runtime, Starter, 'hang', { signal: before.signal }), 'aborted'));
@@ -116,6 +116,7 @@ test(
     await settle();
     during.abort();
     await run(starting);
+    assert.equal(host.clock.now(), 0);
     assert.equal(runtime.processCount(), 0);
     const after = new AbortController();
     const pid = await run(start(runtime, Starter, 'ok', { signal: after.signal }));

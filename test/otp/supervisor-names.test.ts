@@ -86,3 +86,18 @@ test(
     assert.deepEqual(log, ['start n', 'end n :killed', 'start n']);
   }),
 );
+
+test(
+  'the wait for a name begins anew with each restart',
+  inWorld(async (world) => {
+    const registry = new FakeRegistry();
+    const { end, ids } = await tree(world, { maxRestarts: 1 }, [named(registry, [])]);
+    for (let restart = 0; restart < 3; restart++) {
+      await end('n', 'bug');
+      await world.pass(3000);
+      registry.sweep(world.runtime);
+      await world.pass(3000);
+      assert.deepEqual(await ids(), ['n runs']);
+    }
+  }),
+);

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DGenError } from '../../src/errors/error.ts';
-import { addressOf, type ChildSpec, call, child, Supervisor, start, stop } from '../../src/otp/index.ts';
+import {
+  addressOf,
+  type ChildSpec,
+  call,
+  child,
+  GenServer,
+  Supervisor,
+  start,
+  stop,
+} from '../../src/otp/index.ts';
 import { isNormalExit } from '../../src/otp/reasons.ts';
 import { RestartIntensity } from '../../src/otp/restart-intensity.ts';
 import { atom } from '../../src/term/atom.ts';
@@ -243,6 +252,7 @@ test(
     const { pid } = await tree(world, {}, specs);
     await world.run(stop(world.runtime, pid, { timeoutMs: Number.POSITIVE_INFINITY }));
     assert.equal(world.host.clock.now(), 5100);
+    assert.equal(world.runtime.processCount(), 0);
     assert.deepEqual(log, ['start a', 'start b', 'start c']);
   }),
 );
@@ -401,5 +411,28 @@ test(
       'start_failed',
     );
     assert.match((await run(strategy)).message, /strategy: expected one_for_one/);
+  }),
+);
+
+test(
+  'a restart that failed is not tried again after the child was stopped by request',
+  inWorld(async (world) => {
+    const log: string[] = [];
+    class SlowToFail extends GenServer {
+      async init() {
+        log.push('init');
+        if (log.length === 1) return;
+        await new Promise<void>((resolve) => void this.node.host.timers.after(100, resolve));
+        throw new Error('not again');
+      }
+    }
+    const { ids, pid, pidOf } = await tree(world, {}, [child('slow', SlowToFail)]);
+    world.runtime.exit(await pidOf('slow'), atom('kill'));
+    await world.settle();
+    const stopping = call(world.runtime, pid, 'terminateChild', 'slow');
+    await world.pass(1000);
+    assert.equal(await stopping, 'ok');
+    assert.deepEqual(log, ['init', 'init']);
+    assert.deepEqual(await ids(), ['slow undefined']);
   }),
 );
