@@ -89,6 +89,8 @@ function encodeRequest(request: Request): unknown {
         : [request.name, request.pid, request.metadata];
     case 'remove':
       return [request.items.map(({ key, token }) => [key, token.epoch, token.n])];
+    case 'unregister':
+      return [0, request.key];
     case 'nothing':
       return [];
     default:
@@ -152,6 +154,7 @@ function decodeRequest(term: unknown): Request {
   if (term.length === 0) return { type: 'nothing' };
   if (term.length === 1 && isList(term[0])) return { type: 'remove', items: term[0].map(decodeItem) };
   const [name, pid, metadata] = term;
+  if (name === 0 && term.length === 2 && isKey(pid)) return { type: 'unregister', key: pid };
   if (!(pid instanceof Pid)) throw bad(term);
   return { type: 'register', key: termKey(name), name, pid, metadata };
 }
@@ -241,7 +244,6 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   ack: { epoch: isCount, version: isVersion },
   resend: { epoch: isCount, after: isVersion },
   read: { epoch: isCount, id: isCount, key: isKey },
-  unregister: { epoch: isCount, id: isCount, key: isKey },
   goodbye: { epoch: isCount },
   stale: { epoch: isCount },
   pull: { epoch: isCount, id: isCount, part: isCount, scope: isMemberOrNull, digests: isPairs },

@@ -1,13 +1,12 @@
 // The leader's decisions: who gets a name, what a name is, who is asked to let go. Nothing here depends on an entry
 // that is not committed, or on a name whose host is missing: such requests are parked at the name and served in the
 // order of arrival once it is certain.
-import { hasAuthority } from './authority.ts';
+import { hasAuthority, heartbeatMs } from './authority.ts';
 import { dropOwnName, unhide } from './host.ts';
 import type { Answer, Entry, Message, RemoveItem, Request } from './messages.ts';
 import { putEntry, removeEntry } from './replica.ts';
 import { appendOp, commitOwnGrants } from './replicate.ts';
 import {
-  type Asking,
   type Context,
   flushSoon,
   type LeaderState,
@@ -65,6 +64,9 @@ function decide(c: Context, leader: LeaderState, asked: { peer: Peer; seq: numbe
         parked: { type: 'register', from: peer.key, seq, request },
       });
       return;
+    case 'unregister':
+      parkOrServe(c, leader, { key: request.key, parked: { type: 'unregister', from: peer.key, seq } });
+      return;
     default:
       request satisfies never;
   }
@@ -89,23 +91,14 @@ function removeNames(
   }
 }
 
-/** Consistent reads, and unregistrations by others than the host. */
-export function onAsk(
-  c: Context,
-  from: MemberKey,
-  message: Extract<Message, { type: 'read' | 'unregister' }>,
-): void {
+/** Consistent reads: asked again until they are answered, so the same one may wait already. */
+export function onRead(c: Context, from: MemberKey, message: Extract<Message, { type: 'read' }>): void {
   const leader = c.s.leader;
   if (leader === null || message.epoch !== leader.epoch || !serving(c, leader)) return;
   const again = (other: Parked): boolean =>
-    other.type !== 'register' && other.id === message.id && other.from === from;
+    other.type === 'read' && other.id === message.id && other.from === from;
   if (leader.parked.get(message.key)?.some(again)) return;
-  if (leader.leaving.get(message.key)?.some(again)) {
-    // Asked again: only the word to the host can have been lost.
-    askHostToDrop(c, leader, message.key);
-    return;
-  }
-  parkOrServe(c, leader, { key: message.key, parked: { type: message.type, from, id: message.id } });
+  parkOrServe(c, leader, { key: message.key, parked: { type: 'read', from, id: message.id } });
 }
 
 function parkOrServe(c: Context, leader: LeaderState, what: { key: NameKey; parked: Parked }): void {
@@ -127,8 +120,9 @@ function refuse(c: Context, leader: LeaderState, parked: Parked): void {
     why: 'too many requests wait at the leader',
     maybeExecuted: false,
   };
-  if (parked.type === 'register') answer(c, leader, { to: parked.from, seq: parked.seq, result });
-  else send(c, parked.from, { type: 'result', epoch: leader.epoch, id: parked.id, result });
+  if (parked.type === 'read')
+    send(c, parked.from, { type: 'result', epoch: leader.epoch, id: parked.id, result });
+  else answer(c, leader, { to: parked.from, seq: parked.seq, result });
 }
 
 /** True when the request got its decision. */
@@ -207,15 +201,16 @@ function grant(
 function serveUnregister(
   c: Context,
   leader: LeaderState,
-  what: { key: NameKey; parked: Asking; entry: Entry | undefined },
+  what: { key: NameKey; parked: Extract<Parked, { type: 'unregister' }>; entry: Entry | undefined },
 ): void {
-  const { key, parked, entry } = what;
+  const { key, entry } = what;
+  const { from, seq } = what.parked;
   if (entry === undefined) {
-    send(c, parked.from, { type: 'result', epoch: leader.epoch, id: parked.id, result: { type: 'done' } });
+    answer(c, leader, { to: from, seq, result: { type: 'done' } });
     return;
   }
   const others = leader.leaving.get(key) ?? [];
-  leader.leaving.set(key, [...others, { ...parked, token: entry.token }]);
+  leader.leaving.set(key, [...others, { from, seq, token: entry.token }]);
   askHostToDrop(c, leader, key);
 }
 
@@ -226,11 +221,17 @@ function finishLeaving(c: Context, leader: LeaderState, key: NameKey): void {
   const token = c.s.replica.entries.get(key)?.token;
   const kept = asked.filter((one) => token !== undefined && sameVersion(one.token, token));
   for (const one of asked) {
-    if (!kept.includes(one))
-      send(c, one.from, { type: 'result', epoch: leader.epoch, id: one.id, result: { type: 'done' } });
+    if (!kept.includes(one)) answer(c, leader, { to: one.from, seq: one.seq, result: { type: 'done' } });
   }
   if (kept.length === 0) leader.leaving.delete(key);
   else leader.leaving.set(key, kept);
+}
+
+/** Whether it was the word to the host that was lost, or its answer: it is asked again. */
+export function retryDrops(c: Context, leader: LeaderState): void {
+  if (leader.leaving.size === 0 || c.now - leader.dropsAskedAt < heartbeatMs(c.s)) return;
+  leader.dropsAskedAt = c.now;
+  for (const key of leader.leaving.keys()) askHostToDrop(c, leader, key);
 }
 
 function askHostToDrop(c: Context, leader: LeaderState, key: NameKey): void {

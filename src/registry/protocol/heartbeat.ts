@@ -1,7 +1,7 @@
 // What a leader does with time: challenge its members, grant sessions while it has authority, renew its lease, and
 // change the membership in the same store transactions.
 import { hasAuthority, heartbeatMs, holders, peerSupports, sessionMayRun, shorten } from './authority.ts';
-import { forgetParkedOf, serveParked } from './decide.ts';
+import { forgetParkedOf, retryDrops, serveParked } from './decide.ts';
 import { extendSession } from './follow.ts';
 import type { Message } from './messages.ts';
 import { addPeer, depose, resign, sendResignation } from './office.ts';
@@ -22,6 +22,7 @@ export function leaderTick(c: Context): void {
   noteAuthority(c, leader);
   advanceTakeover(c);
   for (const peer of leader.peers.values()) if (peer.key !== s.self) attend(c, leader, peer);
+  retryDrops(c, leader);
   if (isLonely(c, leader)) {
     resign(c);
     return;

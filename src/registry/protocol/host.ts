@@ -58,7 +58,7 @@ export function onRegister(c: Context, event: EventOf<'register'>): void {
 function ask(c: Context, request: Request, id: number): number {
   const host = c.s.host;
   const seq = host.nextSeq++;
-  host.outbox.set(seq, { seq, request, id });
+  host.outbox.set(seq, { seq, request, id, sent: false });
   if (id !== 0) host.seqOf.set(id, seq);
   flushSoon(c);
   return seq;
@@ -71,7 +71,9 @@ export function flushRequests(c: Context): void {
     const first = host.sentSeq + 1;
     const requests: Request[] = [];
     for (let seq = first; seq < host.nextSeq && requests.length < requestsPerMessageMax; seq++) {
-      requests.push(host.outbox.get(seq)?.request ?? { type: 'nothing' });
+      const one = host.outbox.get(seq);
+      if (one !== undefined) one.sent = true;
+      requests.push(one?.request ?? { type: 'nothing' });
     }
     host.sentSeq = first + requests.length - 1;
     host.sentAt = c.now;
@@ -107,7 +109,10 @@ export function rebase(c: Context): void {
   host.givenBack.clear();
   host.sentSeq = 0;
   host.nextSeq = 1;
-  for (const one of waiting) ask(c, one.request, one.id);
+  for (const { request, id, sent } of waiting) {
+    const seq = ask(c, request, id);
+    host.outbox.set(seq, { seq, request, id, sent });
+  }
 }
 
 /** Asks again whatever may have been lost. */
@@ -130,41 +135,35 @@ export function resendOld(c: Context): void {
   for (const [id, asked] of host.asks) if (c.now - asked.sentAt >= patience) sendAsk(c, id, asked);
 }
 
-function sendAsk(
-  c: Context,
-  id: number,
-  asked: { type: 'read' | 'unregister'; key: NameKey; sentAt: number },
-): void {
+function sendAsk(c: Context, id: number, asked: { readonly key: NameKey; sentAt: number }): void {
   const { follow } = c.s;
   if (follow.leader === null) return;
   asked.sentAt = c.now;
-  send(c, follow.leader, { type: asked.type, epoch: follow.promised, id, key: asked.key });
+  send(c, follow.leader, { type: 'read', epoch: follow.promised, id, key: asked.key });
 }
 
-export function onReadOrUnregister(c: Context, event: EventOf<'read'> | EventOf<'unregister'>): void {
-  const { s } = c;
-  if (event.type === 'unregister') {
-    const entry = s.replica.entries.get(event.key);
-    if (entry !== undefined && isHosted(c, entry)) {
-      removeOwn(c, [entry], event.id);
-      return;
-    }
-    if (refuse(c, event.id)) return;
-    if (entry !== undefined) s.host.hidden.set(event.key, entry.token);
-  } else if (refuse(c, event.id)) return;
-  const asked = { type: event.type, key: event.key, sentAt: -Infinity };
-  s.host.asks.set(event.id, asked);
+export function onReadName(c: Context, event: EventOf<'read'>): void {
+  if (refuse(c, event.id)) return;
+  const asked = { key: event.key, sentAt: -Infinity };
+  c.s.host.asks.set(event.id, asked);
   sendAsk(c, event.id, asked);
 }
 
+/** Begun at the host it is done at once; elsewhere the leader asks the host, and local lookups miss the name from here on. */
+export function onUnregister(c: Context, event: EventOf<'unregister'>): void {
+  const { s } = c;
+  const entry = s.replica.entries.get(event.key);
+  if (entry !== undefined && isHosted(c, entry)) {
+    removeOwn(c, [entry], event.id);
+    return;
+  }
+  if (refuse(c, event.id)) return;
+  if (entry !== undefined) s.host.hidden.set(event.key, entry.token);
+  ask(c, { type: 'unregister', key: event.key }, event.id);
+}
+
 export function onResult(c: Context, message: Extract<Message, { type: 'result' }>): void {
-  const { asks, hidden } = c.s.host;
-  const asked = asks.get(message.id);
-  if (asked === undefined) return;
-  asks.delete(message.id);
-  if (message.result.type === 'error') hidden.delete(asked.key);
-  else unhide(c);
-  reply(c, message.id, message.result);
+  if (c.s.host.asks.delete(message.id)) reply(c, message.id, message.result);
 }
 
 /** What is hidden is one registration; once it is gone there is nothing to hide. */
@@ -183,6 +182,7 @@ export function onGranted(c: Context, entry: Entry, seq: number): void {
   if (held !== undefined && sameVersion(held.token, entry.token) && isHosted(c, held)) return;
   const wanted = seq === 0 ? findRequest(c, entry) : s.host.outbox.get(seq);
   if (wanted === undefined || !wants(wanted, entry)) {
+    if (wanted?.request.type === 'nothing') finish(c, wanted, { type: 'done' });
     giveBack(c, entry);
     return;
   }
@@ -221,6 +221,10 @@ function finish(c: Context, one: OutRequest, result: Result): void {
   host.outbox.delete(one.seq);
   host.givenBack.delete(one.seq);
   host.seqOf.delete(one.id);
+  if (one.request.type === 'unregister') {
+    if (result.type === 'error') host.hidden.delete(one.request.key);
+    else unhide(c);
+  }
   reply(c, one.id, result);
 }
 
@@ -234,6 +238,7 @@ export function ownGrantCommitted(c: Context, grant: { n: number; key: NameKey; 
     record(c, entry, wanted);
     return;
   }
+  if (wanted?.request.type === 'nothing') finish(c, wanted, { type: 'done' });
   removeEntry(s.replica, entry.key, entry.token);
   ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
 }
@@ -276,7 +281,9 @@ function withdraw(
   one: OutRequest,
   why: { code: 'noproc' | 'timeout' | 'unavailable'; why: string },
 ): void {
-  reply(c, one.id, { type: 'error', ...why, maybeExecuted: false });
+  const { request } = one;
+  if (request.type === 'unregister') c.s.host.hidden.delete(request.key);
+  reply(c, one.id, { type: 'error', ...why, maybeExecuted: one.sent && request.type === 'unregister' });
   c.s.host.seqOf.delete(one.id);
   one.request = { type: 'nothing' };
   one.id = 0;
@@ -320,20 +327,11 @@ export function onCancel(c: Context, id: number): void {
   const code = served ? 'timeout' : 'unavailable';
   const why = served ? 'no decision within the deadline' : 'no leader may decide';
   const one = host.outbox.get(host.seqOf.get(id) ?? 0);
-  if (one?.request.type === 'register') withdraw(c, one, { code, why });
+  if (one?.request.type === 'register' || one?.request.type === 'unregister') withdraw(c, one, { code, why });
   else if (one !== undefined) {
     host.seqOf.delete(id);
     one.id = 0;
     reply(c, id, { type: 'error', code, why, maybeExecuted: true });
   }
-  const asked = host.asks.get(id);
-  if (asked === undefined) return;
-  host.asks.delete(id);
-  host.hidden.delete(asked.key);
-  reply(c, id, {
-    type: 'error',
-    code,
-    why,
-    maybeExecuted: asked.type === 'unregister' && asked.sentAt > -Infinity,
-  });
+  if (host.asks.delete(id)) reply(c, id, { type: 'error', code, why, maybeExecuted: false });
 }

@@ -4,7 +4,7 @@
 import { heartbeatMs } from './authority.ts';
 import { acknowledge, onAdopt, onCaughtUp, onStream } from './catchup.ts';
 import { considerOffice, onClaimSettled, onView } from './claims.ts';
-import { flushAnswers, onAsk, onRequests, serveKey } from './decide.ts';
+import { flushAnswers, onRead, onRequests, serveKey } from './decide.ts';
 import { onFollow, onGrant, onPing, onResigned, onStale } from './follow.ts';
 import { leaderTick, noteAuthority, onPong, onPromise, onRenewSettled, takeMembers } from './heartbeat.ts';
 import {
@@ -15,9 +15,10 @@ import {
   onCancel,
   onExited,
   onExpect,
-  onReadOrUnregister,
+  onReadName,
   onRegister,
   onResult,
+  onUnregister,
   resendAll,
   resendOld,
 } from './host.ts';
@@ -120,8 +121,10 @@ function dispatch(c: Context, event: Event): void {
       onRegister(c, event);
       return;
     case 'unregister':
+      onUnregister(c, event);
+      return;
     case 'read':
-      onReadOrUnregister(c, event);
+      onReadName(c, event);
       return;
     case 'cancel':
       onCancel(c, event.id);
@@ -221,8 +224,7 @@ const handlers: Handlers = {
   ack: (c, from, message) => onAck(c, from, message.version),
   resend: (c, from, message) => onResend(c, from, message.after),
   requests: onRequests,
-  read: onAsk,
-  unregister: onAsk,
+  read: onRead,
   goodbye: (c, from, message) => onGoodbye(c, from, message.epoch),
   stale: (c, _from, message) => onStale(c, message),
   pull: onPull,

@@ -35,6 +35,8 @@ export type Request =
       readonly metadata: unknown;
     }
   | { readonly type: 'remove'; readonly items: readonly RemoveItem[] }
+  /** Of a name that is hosted elsewhere. Numbered like the others: taken twice it could end a later registration. */
+  | { readonly type: 'unregister'; readonly key: NameKey }
   /** Holds the place of a request that was cancelled. */
   | { readonly type: 'nothing' };
 
@@ -107,7 +109,6 @@ export type Message =
       readonly requests: readonly Request[];
     }
   | { readonly type: 'read'; readonly epoch: number; readonly id: number; readonly key: NameKey }
-  | { readonly type: 'unregister'; readonly epoch: number; readonly id: number; readonly key: NameKey }
   | { readonly type: 'goodbye'; readonly epoch: number }
   // either way
   | { readonly type: 'stale'; readonly epoch: number }

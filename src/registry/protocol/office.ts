@@ -51,6 +51,7 @@ function createLeader(office: Office, now: number): LeaderState {
     parked: new Map(),
     parkedCount: 0,
     leaving: new Map(),
+    dropsAskedAt: -Infinity,
     lonelySince: Infinity,
     staysLonely: office.staysLonely,
     stopped: false,

@@ -88,6 +88,8 @@ function commitThrough(c: Context, leader: LeaderState, to: { peer: Peer; n: num
     count++;
     if (leader.uncommitted.get(grant.key) === grant.n) leader.uncommitted.delete(grant.key);
     if (to.peer.key === c.s.self) ownGrantCommitted(c, grant);
+    // Whoever got the grant by a transfer, and had given up, learns here what became of the request.
+    else to.peer.answers.set(grant.seq, { seq: grant.seq, result: { type: 'done' } });
   }
   const committed = queue.splice(0, count);
   for (const grant of committed)

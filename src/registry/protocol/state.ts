@@ -92,6 +92,8 @@ export interface OutRequest {
   request: Request;
   /** The client's request, 0 where none waits. */
   id: number;
+  /** Some leader may have it. */
+  sent: boolean;
 }
 
 export interface HostState {
@@ -105,11 +107,8 @@ export interface HostState {
   /** Requests up to this number have been sent in this epoch. */
   sentSeq: number;
   sentAt: Instant;
-  /** Consistent reads and unregistrations at other hosts, by client's id. */
-  readonly asks: Map<
-    number,
-    { readonly type: 'read' | 'unregister'; readonly key: NameKey; sentAt: Instant }
-  >;
+  /** Consistent reads, by client's id. */
+  readonly asks: Map<number, { readonly key: NameKey; sentAt: Instant }>;
   /** Grants that nobody here wanted any more, by the number of the request that gives them back: the n of the grant. */
   readonly givenBack: Map<number, number>;
   /** Unregistered here but hosted elsewhere: hidden from local lookups until the removal arrives. */
@@ -152,20 +151,21 @@ export interface Peer {
   missing: Set<MemberKey> | null;
 }
 
-export interface Asking {
-  readonly type: 'read' | 'unregister';
-  readonly from: MemberKey;
-  readonly id: number;
-}
-
 export type Parked =
-  | Asking
+  | { readonly type: 'read'; readonly from: MemberKey; readonly id: number }
+  | { readonly type: 'unregister'; readonly from: MemberKey; readonly seq: number }
   | {
       readonly type: 'register';
       readonly from: MemberKey;
       readonly seq: number;
       readonly request: Extract<Request, { type: 'register' }>;
     };
+
+export interface Leaving {
+  readonly from: MemberKey;
+  readonly seq: number;
+  readonly token: Version;
+}
 
 export interface LeaderState {
   readonly epoch: number;
@@ -191,7 +191,9 @@ export interface LeaderState {
   readonly parked: Map<NameKey, Parked[]>;
   parkedCount: number;
   /** Unregistrations that wait for the host to let go of the registration with that token. */
-  readonly leaving: Map<NameKey, (Asking & { readonly token: Version })[]>;
+  readonly leaving: Map<NameKey, Leaving[]>;
+  /** When the hosts of those were last asked to let go. */
+  dropsAskedAt: Instant;
   /** Since when less than half of `established` supports; `Infinity` while at least half does. */
   lonelySince: Instant;
   /** It resigned for want of support before, and nobody else took the office: stay. */

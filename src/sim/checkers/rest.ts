@@ -38,6 +38,8 @@ export class Rest {
       if (!head.leader.record.established.includes(state.self)) return `${state.self} is not established`;
     }
     const expected = running.length;
+    if (head.leader.record.established.length !== expected)
+      return `established: ${head.leader.record.established.join(' ')} while ${expected} run`;
     if (this.#cluster.store.members.length !== expected)
       return `the store lists ${this.#cluster.store.members.join(' ')} while ${expected} run`;
     const open = [...this.#cluster.calls.values()].find((call) => call.result === null && this.#isOpen(call));
@@ -50,7 +52,7 @@ export class Rest {
     for (const { state } of running) {
       this.#checkDigests(state);
       if (state.host.hidden.size > 0) this.#broken('complete', `${state.self} still hides names`);
-      if (state.host.outbox.size > 0) this.#broken('complete', `${state.self} still has requests`);
+      if (state.host.outbox.size > 0) this.#broken('complete', `${state.self} still has requests: ${JSON.stringify([...state.host.outbox.values()])}`);
     }
     const any = running[0];
     if (any !== undefined) this.#checkComplete(any.state);
