@@ -1,9 +1,11 @@
 // Calls within one node, one caller that awaits each: the runtime against the least that could do it, a map of mailboxes
 // drained in a microtask. Both in one run, rounds taking turns, medians.
+
 import { nodeHost } from '../src/host/index.ts';
 import { createRuntime, isCallMessage } from '../src/process/index.ts';
 import { atom } from '../src/term/atom.ts';
 import type { Pid } from '../src/term/pid.ts';
+import { median } from './statistics.ts';
 
 const ROUNDS = 9;
 const CALLS = 200_000;
@@ -38,7 +40,7 @@ function startCounter(runtime: ReturnType<typeof createRuntime>): Pid {
   });
 }
 
-function counter(): (request: unknown) => unknown {
+export function counter(): (request: unknown) => unknown {
   let sum = 0;
   return (request) => {
     sum += request as number;
@@ -46,7 +48,7 @@ function counter(): (request: unknown) => unknown {
   };
 }
 
-async function perSecond(call: () => Promise<unknown>): Promise<number> {
+export async function perSecond(call: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   for (let count = 0; count < CALLS; count++) await call();
   return Math.round((CALLS * 1000) / (performance.now() - start));
@@ -59,7 +61,7 @@ interface BareMailbox {
 }
 
 /** No deadlines, no limits, no deaths, no fairness. */
-class BareNode {
+export class BareNode {
   readonly #mailboxes = new Map<string, BareMailbox>();
 
   start(name: string, handle: (request: unknown) => unknown): void {
@@ -80,10 +82,6 @@ class BareNode {
 function drain(mailbox: BareMailbox): void {
   mailbox.scheduled = false;
   for (const { request, resolve } of mailbox.waiting.splice(0)) resolve(mailbox.handle(request));
-}
-
-function median(numbers: number[]): number {
-  return numbers.sort((a, b) => a - b)[numbers.length >> 1] as number;
 }
 
 if (import.meta.main) {
