@@ -19,8 +19,8 @@ export interface StopOptions extends WaitOptions {
  * Asks the server to end and waits until it has. It handles the messages before this one first. Resolves with the reason that it
  * ended with, which is another one when something else ended it; with the atom `noproc` when nothing ran there, so a second stop is no mistake.
  *
- * Rejects with `timeout` after `timeoutMs` (default 5000) or with `aborted`: the request stays with the server. Throws nothing; a destination
- * that is a reference rejects with `badarg`.
+ * Rejects with `timeout` after `timeoutMs` (default 5000) or with `aborted`: the request stays with the server. Also with `badarg` for a
+ * reference as destination, `closed`, and `system_limit`, because the wait is a process of its own.
  */
 export async function stop(
   runtime: Runtime,
@@ -28,7 +28,7 @@ export async function stop(
   options: StopOptions = {},
 ): Promise<unknown> {
   const target = resolveTarget(runtime, server);
-  if (target === undefined) return noproc;
+  if (target === undefined || hasEnded(runtime, target)) return noproc;
   return new Promise((resolve, reject) => {
     const client = runtime.spawn((self) => stopFrom(self, target, options).then(resolve, reject), {
       label: 'stop',
@@ -53,6 +53,10 @@ async function stopFrom(self: Process, target: Target, options: StopOptions): Pr
     ...(signal === undefined ? {} : { signal }),
   });
   return down.reason;
+}
+
+function hasEnded(runtime: Runtime, target: Target): boolean {
+  return target instanceof Pid && target.node === runtime.name && !runtime.isAlive(target);
 }
 
 function resolveTarget(runtime: Runtime, server: Destination): Target | undefined {

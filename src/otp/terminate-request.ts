@@ -12,14 +12,16 @@ export interface TerminateRequest {
 
 /** The request inside `{system, {From, Tag}, {terminate, Reason}}`. */
 export function terminateRequest(message: unknown): TerminateRequest | undefined {
-  const [from, request] = parts(message, 'system') ?? [];
-  const [reason] = parts(request, 'terminate') ?? [];
-  if (!(from instanceof Tuple) || !(from.elements[0] instanceof Pid)) return undefined;
-  return { reason, from: from.elements[0], tag: from.elements[1] };
+  const [sender, request] = tagged(message, 'system', 3) ?? [];
+  const order = tagged(request, 'terminate', 2);
+  if (order === undefined || !(sender instanceof Tuple)) return undefined;
+  const [from, tag] = sender.elements as readonly unknown[];
+  return from instanceof Pid ? { reason: order[0], from, tag } : undefined;
 }
 
-function parts(term: unknown, tag: string): readonly unknown[] | undefined {
-  if (!(term instanceof Tuple)) return undefined;
-  const [first, ...rest] = term.elements;
+/** What follows the atom in `{tag, ...}` of that size. */
+function tagged(term: unknown, tag: string, size: number): readonly unknown[] | undefined {
+  if (!(term instanceof Tuple) || term.size !== size) return undefined;
+  const [first, ...rest] = term.elements as readonly unknown[];
   return first instanceof Atom && first.name === tag ? rest : undefined;
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call, cast, GenServer, start, stop } from '../../src/otp/index.ts';
 import { atom } from '../../src/term/atom.ts';
+import { type Tuple, tuple } from '../../src/term/tuple.ts';
 import { inWorld, rejection } from './support.ts';
 
 class Life extends GenServer {
@@ -269,5 +270,24 @@ test(
     assert.equal(signal?.aborted, true);
     await pass(100);
     assert.deepEqual(log, ['went on']);
+  }),
+);
+
+test(
+  "the stop request of OTP's sys protocol is answered and obeyed; what only looks like one is a message",
+  inWorld(async ({ run, runtime }) => {
+    const log: string[] = [];
+    const pid = await run(start(runtime, Life, { log }));
+    const system = (from: unknown, request: unknown) => tuple(atom('system'), from, request);
+    const terminate = tuple(atom('terminate'), atom('shutdown'));
+    const asking = runtime.spawn(async (self) => {
+      self.send(pid, system('nobody', terminate));
+      self.send(pid, system(tuple(self.self, 'tag'), atom('get_state')));
+      self.send(pid, system(tuple(self.self, 'tag'), terminate));
+      const reply = await self.receive<Tuple>();
+      log.push(`${reply.elements[0]} ${reply.elements[1]}`);
+    });
+    await run(runtime.whenDown(asking));
+    assert.deepEqual(log, ['info [object Object]', 'info [object Object]', 'terminate :shutdown', 'tag :ok']);
   }),
 );

@@ -12,6 +12,7 @@ import {
   callRaw,
   cast,
   castRaw,
+  child,
   GenServer,
   type InitArgument,
   noReply,
@@ -24,11 +25,13 @@ import {
   type ServerPid,
   type StartArguments,
   type StartOptions,
+  Supervisor,
   start,
   startLink,
   within,
 } from '../../src/otp/index.ts';
 import type { From, Runtime } from '../../src/process/types.ts';
+import type { Pid } from '../../src/term/pid.ts';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_equal: Same<A, B>): void {}
@@ -247,6 +250,21 @@ export async function types(runtime: Runtime): Promise<void> {
   await call(runtime, cache, 'put', 'key', hit ?? new Date(0));
   // @ts-expect-error not what the cache holds
   await call(runtime, cache, 'put', 'key', 'value');
+
+  const tree = await start(runtime, Supervisor, { children: [child('counter', Counter, 5)] });
+  const added: Pid = await call(runtime, tree, 'startChild', child('other', Other));
+  child('counter', Counter, 5, { restart: 'transient', shutdownMs: 100, name: 'counter' });
+  child('other', Other, undefined, { type: 'worker' });
+  // @ts-expect-error wrong argument of init
+  child('counter', Counter, 'five');
+  // @ts-expect-error missing argument of init
+  child('counter', Counter);
+  // @ts-expect-error no such restart
+  child('other', Other, undefined, { restart: 'always' });
+  // @ts-expect-error the supervisor is the parent
+  child('other', Other, undefined, { link: added });
+  // @ts-expect-error no such strategy
+  await start(runtime, Supervisor, { strategy: 'all_for_one' });
 
   const node = new Wrapped(runtime);
   const wrapped = await node.start(Counter, 5, { name: 'counter' });
