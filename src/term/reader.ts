@@ -162,22 +162,37 @@ export class TermReader extends ScalarReader {
 
   private tuple(count: number): Tuple {
     this.enter();
-    const elements: unknown[] = [];
-    for (let index = 0; index < count; index++) elements.push(this.value());
+    const elements = this.values(count);
     this.depth--;
     return new Tuple(elements);
   }
 
+  /** The commonest sizes are written out: an array that grows by push takes room for many elements at the first. */
+  private values(count: number): unknown[] {
+    switch (count) {
+      case 1:
+        return [this.value()];
+      case 2:
+        return [this.value(), this.value()];
+      case 3:
+        return [this.value(), this.value(), this.value()];
+      case 4:
+        return [this.value(), this.value(), this.value(), this.value()];
+      default: {
+        const values: unknown[] = [];
+        for (let index = 0; index < count; index++) values.push(this.value());
+        return values;
+      }
+    }
+  }
+
   private list(first: number): unknown {
-    const items: unknown[] = [];
     this.enter();
-    let count = first;
-    while (true) {
-      for (let index = 0; index < count; index++) items.push(this.value());
-      const tag = this.bytes[this.at];
-      if (tag !== tags.LIST || this.at >= this.end) break;
+    const items = this.values(first);
+    while (this.at < this.end && this.bytes[this.at] === tags.LIST) {
       this.at++;
-      count = this.count(1);
+      const count = this.count(1);
+      for (let index = 0; index < count; index++) items.push(this.value());
     }
     const tail = this.value();
     this.depth--;

@@ -6,7 +6,7 @@ import { ByteTable, CACHED_BYTES_MAX, PidTable, startsWith } from './decode-cach
 import { Pid } from './pid.ts';
 import { Ref } from './ref.ts';
 import * as tags from './tags.ts';
-import { latin1, readText } from './utf8.ts';
+import { latin1, readText, utf16 } from './utf8.ts';
 import { type BitString, bitString, Float, Port } from './values.ts';
 
 export interface ScalarReaderOptions {
@@ -123,12 +123,8 @@ export class ScalarReader extends ByteReader {
   /** Text with a lone surrogate. */
   protected utf16(): string {
     const count = this.count(2);
-    let text = '';
-    for (let index = 0; index < count; index++, this.at += 2) {
-      text += String.fromCharCode(
-        (this.bytes[this.at] as number) | ((this.bytes[this.at + 1] as number) << 8),
-      );
-    }
+    const text = utf16(this.bytes, this.at, count);
+    this.at += 2 * count;
     return text;
   }
 
@@ -211,9 +207,15 @@ export class ScalarReader extends ByteReader {
     const node = this.node();
     const creation = wide ? this.uint32() : this.byte();
     this.need(4 * count);
+    return new Ref(node, creation, this.words(count));
+  }
+
+  /** Three, the count of our own references, are written out: an array that grows by push takes room for many more. */
+  private words(count: number): number[] {
+    if (count === 3) return [this.uint32(), this.uint32(), this.uint32()];
     const words: number[] = [];
     for (let index = 0; index < count; index++) words.push(this.uint32());
-    return new Ref(node, creation, words);
+    return words;
   }
 
   protected oldRef(): Ref {

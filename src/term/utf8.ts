@@ -165,3 +165,17 @@ function longLatin1(bytes: Uint8Array, from: number, to: number): string {
   }
   return text;
 }
+
+/** That many code units of two bytes, the low one first. */
+export function utf16(bytes: Uint8Array, from: number, count: number): string {
+  let text = '';
+  for (let done = 0; done < count; done += CALL_MAX) {
+    const units = new Uint16Array(Math.min(CALL_MAX, count - done));
+    for (let index = 0; index < units.length; index++) {
+      const at = from + 2 * (done + index);
+      units[index] = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    }
+    text += String.fromCharCode(...units);
+  }
+  return text;
+}

@@ -1,17 +1,7 @@
 // Random terms. `typescript` has everything that travels between TypeScript nodes without loss, `erlang` what Erlang
 // can hold, in the forms that come back unchanged from bytes alone.
 import fc from 'fast-check';
-import {
-  type Atom,
-  atom,
-  bitString,
-  Float,
-  improper,
-  Pid,
-  Port,
-  Ref,
-  Tuple,
-} from '../../src/term/index.ts';
+import { type Atom, atom, bitString, Float, improper, Pid, Port, Ref, Tuple } from '../../src/term/index.ts';
 
 const SPECIAL_ATOMS = new Set(['true', 'false', 'nil', 'undefined']);
 
@@ -29,17 +19,27 @@ const atoms: fc.Arbitrary<Atom> = fc
   .filter((name) => !SPECIAL_ATOMS.has(name) && name.length < 256)
   .map(atom);
 const word = fc.integer({ min: 0, max: 0xffff_ffff });
-const pids = fc.tuple(atoms, word, word, word).map(([node, id, serial, creation]) => new Pid(node, id, serial, creation));
+const pids = fc
+  .tuple(atoms, word, word, word)
+  .map(([node, id, serial, creation]) => new Pid(node, id, serial, creation));
 const refs = fc
   .tuple(atoms, word, fc.array(word, { minLength: 1, maxLength: 5 }))
   .map(([node, creation, words]) => new Ref(node, creation, words));
-const ports = fc.tuple(atoms, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), word).map((parts) => new Port(...parts));
+const ports = fc
+  .tuple(atoms, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), word)
+  .map((parts) => new Port(...parts));
 const bytes = fc.uint8Array({ maxLength: 80 }).map((array) => new Uint8Array(array));
 const bits = fc
   .tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.integer({ min: 1, max: 7 }))
   .map(([array, count]) => bitString(array, count));
-const safeInteger = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(0, 255, 256, -1, 2 ** 31, -(2 ** 31)));
-const fraction = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Number.isSafeInteger(value));
+const safeInteger = fc.oneof(
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.constantFrom(0, 255, 256, -1, 2 ** 31, -(2 ** 31)),
+);
+const fraction = fc
+  .double({ noNaN: true, noDefaultInfinity: true })
+  .filter((value) => !Number.isSafeInteger(value));
 const finite = fc.oneof(safeInteger, fraction, fc.constantFrom(-0, 2 ** 53, 1e300));
 const unsafeBigint = fc
   .bigInt({ min: -(2n ** 2100n), max: 2n ** 2100n })
@@ -86,7 +86,15 @@ export const erlang: fc.Arbitrary<unknown> = fc.letrec<{ term: unknown }>((tie) 
       items,
       items.map((elements) => new Tuple(elements)),
       fc.dictionary(wellFormed, term, { maxKeys: 5, noNullPrototype: true }),
-      fc.array(fc.tuple(safeInteger.filter((key) => !Object.is(key, -0)), term), { minLength: 1, maxLength: 4 }).map((entries) => new Map(entries)),
+      fc
+        .array(
+          fc.tuple(
+            safeInteger.filter((key) => !Object.is(key, -0)),
+            term,
+          ),
+          { minLength: 1, maxLength: 4 },
+        )
+        .map((entries) => new Map(entries)),
       fc
         .tuple(items, erlangLeaf)
         .filter(([elements]) => elements.length > 0)

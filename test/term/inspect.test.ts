@@ -50,7 +50,13 @@ test('terms look as in Elixir', () => {
 test('the text is bounded whatever the term is', () => {
   const cyclic: unknown[] = [];
   for (let index = 0; index < 10; index++) cyclic.push(cyclic);
-  const huge = [cyclic, 'x'.repeat(1e6), new Array(1e6).fill('x'), new Uint8Array(1e6), { ['k'.repeat(1e6)]: 1 }];
+  const huge = [
+    cyclic,
+    'x'.repeat(1e6),
+    new Array(1e6).fill('x'),
+    new Uint8Array(1e6),
+    { ['k'.repeat(1e6)]: 1 },
+  ];
   for (const term of huge) {
     assert.ok(inspect(term).length <= 500);
     assert.ok(inspect(term, { charactersMax: 40 }).length <= 40);

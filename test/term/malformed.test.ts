@@ -19,9 +19,37 @@ import { typescript } from './arbitraries.ts';
 
 const node = atom('n@h');
 const everything = [
-  ...[1, 1000, 2 ** 40, 1.5, Number.NaN, 2n ** 70n, 'text', 'é', '\ud800', new Uint8Array([1, 200]), new Uint8Array(0)],
-  ...[bitString(new Uint8Array([128]), 1), true, null, undefined, atom('a'), atom('é'.repeat(200)), new Date(0)],
-  ...[[1], tuple(1, 2), improper([1], 2), { a: 1, b: { c: 2 } }, new Map([[1, 2]]), new Set([1]), new Error('e')],
+  ...[
+    1,
+    1000,
+    2 ** 40,
+    1.5,
+    Number.NaN,
+    2n ** 70n,
+    'text',
+    'é',
+    '\ud800',
+    new Uint8Array([1, 200]),
+    new Uint8Array(0),
+  ],
+  ...[
+    bitString(new Uint8Array([128]), 1),
+    true,
+    null,
+    undefined,
+    atom('a'),
+    atom('é'.repeat(200)),
+    new Date(0),
+  ],
+  ...[
+    [1],
+    tuple(1, 2),
+    improper([1], 2),
+    { a: 1, b: { c: 2 } },
+    new Map([[1, 2]]),
+    new Set([1]),
+    new Error('e'),
+  ],
   ...[new Pid(node, 1, 2, 3), new Ref(node, 1, [1, 2]), new Port(node, 1n, 1)],
 ];
 const corpus = [encodeTerm(everything), encodeTerm({ nested: [tuple({ a: everything })] })];
@@ -47,12 +75,18 @@ function quickly(milliseconds: number, run: () => void): void {
   assert.ok(took < milliseconds, `took ${took} ms`);
 }
 
-const uint32 = (value: number): number[] => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+const uint32 = (value: number): number[] => [
+  value >>> 24,
+  (value >>> 16) & 255,
+  (value >>> 8) & 255,
+  value & 255,
+];
 
 test('a term cut short anywhere is refused, and so is one with a byte more', () => {
   for (const bytes of corpus) {
     assert.equal(decodes(bytes), true);
-    for (let length = 0; length < bytes.length; length++) assert.equal(decodes(bytes.subarray(0, length)), false);
+    for (let length = 0; length < bytes.length; length++)
+      assert.equal(decodes(bytes.subarray(0, length)), false);
     assert.equal(decodes(Uint8Array.of(...bytes, 106)), false);
   }
 });
@@ -104,7 +138,21 @@ test('random bytes give a value or bad_term', () => {
 
 test('a million levels of nesting are refused quickly', () => {
   const pid = [88, 119, 1, 110, ...uint32(1), ...uint32(0), ...uint32(1)];
-  const fun = [112, ...uint32(99), 0, ...new Array(16).fill(0), ...uint32(0), ...uint32(1), 119, 0, 97, 0, 97, 0, ...pid];
+  const fun = [
+    112,
+    ...uint32(99),
+    0,
+    ...new Array(16).fill(0),
+    ...uint32(0),
+    ...uint32(1),
+    119,
+    0,
+    97,
+    0,
+    97,
+    0,
+    ...pid,
+  ];
   const levels: number[][] = [
     [108, 0, 0, 0, 1],
     [104, 1],
@@ -186,7 +234,10 @@ for (const [name, bytes] of Object.entries(malformed)) {
 }
 
 test('a compressed term is refused by name', () => {
-  assert.throws(() => decodeTerm(Uint8Array.of(131, 80, 0, 0, 0, 1, 0)), { code: 'bad_term', message: /compressed/ });
+  assert.throws(() => decodeTerm(Uint8Array.of(131, 80, 0, 0, 0, 1, 0)), {
+    code: 'bad_term',
+    message: /compressed/,
+  });
 });
 
 test('the message tells what was expected, what came, and where', () => {
@@ -210,6 +261,8 @@ test('a reader is usable after a throw, and reads only its range', () => {
   reader.reset(bytes, 2, 7);
   reader.tupleHeader();
   reader.term();
+  assert.throws(() => reader.term(), { code: 'bad_term' });
+  reader.reset(Uint8Array.of(98, 0, 0, 0, 1), 0, 4);
   assert.throws(() => reader.term(), { code: 'bad_term' });
   assert.throws(() => reader.reset(bytes, 5, 10), { code: 'badarg' });
   reader.reset(Uint8Array.of(97, 1));

@@ -35,13 +35,15 @@ function keyOf(term: unknown): string | number | undefined {
 /** Another value that is the same term for Erlang. */
 function disguised(value: unknown): unknown {
   if (typeof value === 'string') return Buffer.from(value);
-  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : float(value);
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : float(value);
   if (typeof value === 'boolean') return atom(String(value));
   if (value === null) return atom('nil');
   if (value === undefined) return atom('undefined');
   if (Array.isArray(value)) return value.length === 0 ? new Set() : value.map(disguised);
   if (value instanceof Tuple) return new Tuple(value.elements.map(disguised));
-  if (value instanceof Map) return new Map([...value].reverse().map(([key, item]) => [disguised(key), disguised(item)]));
+  if (value instanceof Map)
+    return new Map([...value].reverse().map(([key, item]) => [disguised(key), disguised(item)]));
   if (value instanceof ImproperList) return improper(value.items.map(disguised), disguised(value.tail));
   if (value instanceof Pid) return new Pid(value.node, value.id, value.serial, value.creation);
   if (value instanceof Ref) return new Ref(value.node, value.creation, [...value.words]);
@@ -85,17 +87,42 @@ const small: fc.Arbitrary<unknown> = fc.letrec<{ term: unknown }>((tie) => {
         ...[0, -0, 1, 1n, 0n, 1.5, float(1), float(1.5), 2 ** 53, 2n ** 53n, '', 'a', '\0', '\0a'],
         ...[new Uint8Array(0), Buffer.from('a'), Buffer.from([0]), Buffer.from([255]), new Uint8Array([255])],
         ...[true, atom('true'), 'true', null, atom('nil'), 'nil', undefined, atom('undefined'), atom('a')],
-        ...[bitString(Buffer.from([128]), 1), bitString(Buffer.from([128]), 2), bitString(Buffer.from([255]), 1)],
-        ...[new Pid(atom('n'), 1, 0, 1), new Pid(atom('n'), 1, 0, 2), new Ref(atom('n'), 1, [1]), new Ref(atom('n'), 1, [1, 0])],
-        ...[new Port(atom('n'), 1n, 1), new Port(atom('n'), 2n ** 33n, 1), new Date(0), '1970-01-01T00:00:00.000Z'],
-        ...[new Fun(Uint8Array.of(113, 119, 1, 97, 119, 1, 97, 97, 1)), new Error('a'), new Error('b'), new Map(), {}, new Set(), []],
+        ...[
+          bitString(Buffer.from([128]), 1),
+          bitString(Buffer.from([128]), 2),
+          bitString(Buffer.from([255]), 1),
+        ],
+        ...[
+          new Pid(atom('n'), 1, 0, 1),
+          new Pid(atom('n'), 1, 0, 2),
+          new Ref(atom('n'), 1, [1]),
+          new Ref(atom('n'), 1, [1, 0]),
+        ],
+        ...[
+          new Port(atom('n'), 1n, 1),
+          new Port(atom('n'), 2n ** 33n, 1),
+          new Date(0),
+          '1970-01-01T00:00:00.000Z',
+        ],
+        ...[
+          new Fun(Uint8Array.of(113, 119, 1, 97, 119, 1, 97, 97, 1)),
+          new Error('a'),
+          new Error('b'),
+          new Map(),
+          {},
+          new Set(),
+          [],
+        ],
       ),
       items,
       items.map((elements) => new Tuple(elements)),
       items.map((elements) => new Set(elements)),
       fc.array(fc.tuple(key, tie('term')), { maxLength: 2 }).map((entries) => new Map(entries)),
       fc.dictionary(fc.constantFrom('a', 'b'), tie('term'), { noNullPrototype: true }),
-      fc.tuple(items, fc.constantFrom<unknown>(1, 1n, atom('a'))).filter(([list]) => list.length > 0).map(([list, tail]) => improper(list, tail)),
+      fc
+        .tuple(items, fc.constantFrom<unknown>(1, 1n, atom('a')))
+        .filter(([list]) => list.length > 0)
+        .map(([list, tail]) => improper(list, tail)),
     ),
   };
 }).term;
@@ -117,7 +144,8 @@ test('two terms have the same key if, and only if, they are equal', () => {
 });
 
 test('text and safe integers are their own keys', () => {
-  for (const name of ['', 'a', 'é', 'x'.repeat(1019), 0, -5, Number.MAX_SAFE_INTEGER]) assert.equal(termKey(name), name);
+  for (const name of ['', 'a', 'é', 'x'.repeat(1019), 0, -5, Number.MAX_SAFE_INTEGER])
+    assert.equal(termKey(name), name);
   assert.equal(termKey(Buffer.from('é')), 'é');
   assert.equal(termKey(-7n), -7);
   assert.equal(termKey(new Uint8Array(0)), '');
@@ -142,9 +170,16 @@ test('what cannot be a name is refused with the way to it', () => {
     [() => 1, ''],
     [{ a: [Number.POSITIVE_INFINITY] }, 'a[0]'],
     [tuple('user', new WeakSet()), '[1]'],
-    [new Map<unknown, unknown>([[1, 2], [1n, 3]]), '[1]'],
+    [
+      new Map<unknown, unknown>([
+        [1, 2],
+        [1n, 3],
+      ]),
+      '[1]',
+    ],
   ];
-  for (const [name, path] of cases) assert.throws(() => termKey(name), { code: 'bad_name', details: { path } });
+  for (const [name, path] of cases)
+    assert.throws(() => termKey(name), { code: 'bad_name', details: { path } });
   assert.ok(termKey(nested(32)));
   assert.throws(() => termKey(nested(33)), { code: 'bad_name' });
 });

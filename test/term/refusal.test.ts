@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import type { DGenError } from '../../src/errors/error.ts';
 import { atom, type Dialect, encodeTerm, improper, Ref, TermCodecs, tuple } from '../../src/term/index.ts';
 
-function refusal(value: unknown, dialect: Dialect = 'typescript'): { code: string; path: unknown; message: string } {
+function refusal(
+  value: unknown,
+  dialect: Dialect = 'typescript',
+): { code: string; path: unknown; message: string } {
   try {
     encodeTerm(value, { dialect });
   } catch (error) {
@@ -52,12 +55,24 @@ test('a reference without words is refused', () => {
 });
 
 test('the message names what came', () => {
-  assert.equal(refusal([1, 2, { user: { name: f } }]).message, 'not_encodable: at [2].user.name: expected a term, got function');
-  assert.match(refusal(new Account()).message, /the term: expected a term, got %Account\{.*whose class is not registered/);
+  assert.equal(
+    refusal([1, 2, { user: { name: f } }]).message,
+    'not_encodable: at [2].user.name: expected a term, got function',
+  );
+  assert.match(
+    refusal(new Account()).message,
+    /the term: expected a term, got %Account\{.*whose class is not registered/,
+  );
 });
 
 test('Erlang cannot hold NaN, infinities, lone surrogates and invalid dates', () => {
-  const values = [Number.NaN, Number.POSITIVE_INFINITY, '\ud800', 'x'.repeat(100) + '\udfff', new Date(Number.NaN)];
+  const values = [
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '\ud800',
+    `${'x'.repeat(100)}\udfff`,
+    new Date(Number.NaN),
+  ];
   for (const value of values) {
     assert.deepStrictEqual(refusal({ value }, 'erlang').path, 'value');
     assert.ok(encodeTerm({ value }));
@@ -132,12 +147,22 @@ test('a getter or codec that throws is a refusal with its cause', () => {
   const encode = (): never => {
     throw cause;
   };
-  const codecs = new TermCodecs().register({ type: 'account', class: Account, encode, decode: () => new Account() });
+  const codecs = new TermCodecs().register({
+    type: 'account',
+    class: Account,
+    encode,
+    decode: () => new Account(),
+  });
   assert.throws(() => encodeTerm([new Account()], { codecs }), { code: 'not_encodable', cause });
 });
 
 test('a codec that never ends in plain data meets the depth limit', () => {
-  const codecs = new TermCodecs().register({ type: 'account', class: Account, encode: (it) => it, decode: () => new Account() });
+  const codecs = new TermCodecs().register({
+    type: 'account',
+    class: Account,
+    encode: (it) => it,
+    decode: () => new Account(),
+  });
   assert.throws(() => encodeTerm(new Account(), { codecs }), { code: 'term_too_large' });
 });
 

@@ -9,8 +9,8 @@ import {
   encodeTerm,
   equals,
   Float,
-  float,
   Fun,
+  float,
   ImproperList,
   improper,
   Pid,
@@ -59,6 +59,8 @@ test('what is hard to keep is kept between TypeScript nodes', () => {
     '\ud800',
     '\udc00\ud800 text that is longer than the loop for short text takes',
     '\ufeffmark',
+    `\ufeff${'mark'.repeat(30)}`,
+    `\ud800${'long'.repeat(5000)}`,
     new Uint8Array(0),
     new Uint8Array([65]),
     new Map<unknown, unknown>([['a', 1]]),
@@ -93,6 +95,17 @@ test('equal atoms are identical, and lately seen pids too', () => {
   assert.ok(pid.equals(through(pid)));
   const other = new Pid(atom('a@b'), 1, 2, 4);
   assert.deepStrictEqual(through([pid, other, pid]), [pid, other, pid]);
+});
+
+test('pids that differ in one part are never taken for each other', () => {
+  const parts = Array.from({ length: 3000 }, (_, index) => index);
+  const pids = [
+    ...parts.map((part) => new Pid(atom('a@b'), part, 1, 1)),
+    ...parts.map((part) => new Pid(atom('a@b'), 1, part, 1)),
+    ...parts.map((part) => new Pid(atom('a@b'), 1, 1, part)),
+    ...parts.map((part) => new Pid(atom(`a@b${part}`), 1, 1, 1)),
+  ];
+  for (const pid of pids) assert.ok(pid.equals(through(pid)));
 });
 
 test('the special atoms are the JavaScript constants', () => {
@@ -152,7 +165,13 @@ test('a float of Erlang is a number, but as the key of a map it stays apart from
     ...[70, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 70, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0],
   );
   const map = decodeTerm(bytes, { dialect: 'erlang' }) as Map<unknown, unknown>;
-  assert.deepStrictEqual([...map], [[1, 10], [new Float(1), 1]]);
+  assert.deepStrictEqual(
+    [...map],
+    [
+      [1, 10],
+      [new Float(1), 1],
+    ],
+  );
 });
 
 test('binaries can be asked for as bytes; keys of maps stay text', () => {
@@ -164,7 +183,13 @@ test('binaries can be asked for as bytes; keys of maps stay text', () => {
 test('an error of the library comes back as one', () => {
   const cause = new Error('inner');
   cause.name = 'Inner';
-  const error = new DGenError('unavailable', 'no leader', { expected: 'a', got: 'b', details: { n: 1 }, cause, retryable: false });
+  const error = new DGenError('unavailable', 'no leader', {
+    expected: 'a',
+    got: 'b',
+    details: { n: 1 },
+    cause,
+    retryable: false,
+  });
   const back = through(error) as DGenError;
   assert.ok(back instanceof DGenError);
   assert.deepStrictEqual({ ...back }, { ...error });
@@ -175,16 +200,27 @@ test('an error of the library comes back as one', () => {
 });
 
 test('an error of a newer peer keeps its unknown code', () => {
-  const future = Object.assign(new Error('future'), { code: 'not_yet_known', retryable: true, maybeExecuted: true, details: { a: 1 } });
+  const future = Object.assign(new Error('future'), {
+    code: 'not_yet_known',
+    retryable: true,
+    maybeExecuted: true,
+    details: { a: 1 },
+  });
   future.name = 'DGenError';
   const { code, retryable, maybeExecuted, details, message } = through(future) as DGenError;
-  assert.deepStrictEqual({ code, retryable, maybeExecuted, details, message }, { code: 'not_yet_known', retryable: true, maybeExecuted: true, details: { a: 1 }, message: 'future' });
+  assert.deepStrictEqual(
+    { code, retryable, maybeExecuted, details, message },
+    { code: 'not_yet_known', retryable: true, maybeExecuted: true, details: { a: 1 }, message: 'future' },
+  );
 });
 
 test('other errors keep name, message, text code and cause; never the stack', () => {
   const error = Object.assign(new TypeError('refused', { cause: 'why' }), { code: 'ECONNREFUSED', extra: 1 });
   const back = through(error) as Error & { code?: unknown; extra?: unknown };
-  assert.deepStrictEqual([back.name, back.message, back.code, back.cause, back.extra], ['TypeError', 'refused', 'ECONNREFUSED', 'why', undefined]);
+  assert.deepStrictEqual(
+    [back.name, back.message, back.code, back.cause, back.extra],
+    ['TypeError', 'refused', 'ECONNREFUSED', 'why', undefined],
+  );
   assert.equal(back.stack, 'TypeError: refused');
 });
 
@@ -200,6 +236,15 @@ test('a cause that cannot be encoded is sent as text, so that the error arrives'
     assert.match(back.cause as string, /Socket/);
     assert.equal((decodeTerm(encodeTerm(cyclic, { dialect }), { dialect }) as Error).message, 'cyclic');
   }
+});
+
+test('the ninth error within an error is sent as text', () => {
+  let error = new Error('innermost');
+  for (let index = 0; index < 12; index++) error = new Error(`level ${index}`, { cause: error });
+  const chain: unknown[] = [];
+  for (let cause = through(error); cause !== undefined; cause = (cause as Error).cause) chain.push(cause);
+  assert.equal(chain.filter((cause) => cause instanceof Error).length, 9);
+  assert.equal(chain[9], '#Error<"Error: level 2">');
 });
 
 class Money {
@@ -231,9 +276,17 @@ test('a registered class comes back, is plain data for Erlang, and passes throug
 
 test('a registration is for one type and one class; bad data of a peer is a bad term', () => {
   const encode = (value: object) => value;
-  assert.throws(() => codecs.register({ type: 'test/money@1', class: class Other {}, encode, decode: Object }), { code: 'badarg' });
-  assert.throws(() => codecs.register({ type: 'test/other', class: Money, encode, decode: () => new Money(1) }), { code: 'badarg' });
-  assert.throws(() => decodeTerm(encodeTerm(new Unregistered('test/money@1', {})), { codecs }), { code: 'bad_term' });
+  assert.throws(
+    () => codecs.register({ type: 'test/money@1', class: class Other {}, encode, decode: Object }),
+    { code: 'badarg' },
+  );
+  assert.throws(
+    () => codecs.register({ type: 'test/other', class: Money, encode, decode: () => new Money(1) }),
+    { code: 'badarg' },
+  );
+  assert.throws(() => decodeTerm(encodeTerm(new Unregistered('test/money@1', {})), { codecs }), {
+    code: 'bad_term',
+  });
 });
 
 test('writer and reader agree on the deepest term that passes', () => {
@@ -267,7 +320,28 @@ test('writer and reader agree on the deepest term that passes', () => {
 test('functions of Erlang go back as they came', () => {
   const exported = Uint8Array.of(131, 113, 119, 1, 109, 119, 1, 102, 97, 2);
   const pid = [88, 119, 1, 110, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
-  const content = [1, ...new Array(16).fill(7), 0, 0, 0, 0, 0, 0, 0, 1, 119, 1, 109, 97, 0, 97, 9, ...pid, 97, 42];
+  const content = [
+    1,
+    ...new Array(16).fill(7),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    119,
+    1,
+    109,
+    97,
+    0,
+    97,
+    9,
+    ...pid,
+    97,
+    42,
+  ];
   const local = Uint8Array.of(131, 112, 0, 0, 0, content.length + 4, ...content);
   for (const bytes of [exported, local]) {
     const value = decodeTerm(bytes);
@@ -282,7 +356,28 @@ test('functions of Erlang go back as they came', () => {
 
 test('a function with a private form inside is refused, and the reader goes on after it', () => {
   const pid = [88, 119, 1, 110, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
-  const content = [1, ...new Array(16).fill(7), 0, 0, 0, 0, 0, 0, 0, 1, 119, 1, 109, 97, 0, 97, 9, ...pid, 240, 0];
+  const content = [
+    1,
+    ...new Array(16).fill(7),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    119,
+    1,
+    109,
+    97,
+    0,
+    97,
+    9,
+    ...pid,
+    240,
+    0,
+  ];
   const reader = new TermReader();
   reader.reset(Uint8Array.of(112, 0, 0, 0, content.length + 4, ...content));
   assert.throws(() => reader.term(), { code: 'bad_term' });

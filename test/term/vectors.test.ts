@@ -82,6 +82,9 @@ const readOnly: [unknown, string][] = [
   [new Uint8Array([0xc3]), '6d 00000001 c3'],
   [new Uint8Array([0xed, 0xa0, 0x80]), '6d 00000003 eda080'],
   [new Uint8Array([0xc0, 0x80]), '6d 00000002 c080'],
+  [new Uint8Array([0xe0, 0x80, 0x80]), '6d 00000003 e08080'],
+  [new Uint8Array([0xf0, 0x80, 0x80, 0x80]), '6d 00000004 f0808080'],
+  [new Uint8Array([0xe2, 0x82]), '6d 00000002 e282'],
   [new Uint8Array([0xf4, 0x90, 0x80, 0x80]), '6d 00000004 f4908080'],
   [atom('é'), '73 01 e9'],
   [atom('é'), '64 0001 e9'],
@@ -99,7 +102,13 @@ const readOnly: [unknown, string][] = [
   [new Ref(node, 3, [7]), '65 64 0003 6e4068 00000007 03'],
   [new Ref(node, 3, [7, 8]), '72 0002 64 0003 6e4068 03 00000007 00000008'],
   [new Port(node, 7n, 3), '66 64 0003 6e4068 00000007 03'],
-  [new Map<unknown, unknown>([['a', 1], [atom('b'), 2]]), '74 00000002 6d0000000161 6101 770162 6102'],
+  [
+    new Map<unknown, unknown>([
+      ['a', 1],
+      [atom('b'), 2],
+    ]),
+    '74 00000002 6d0000000161 6101 770162 6102',
+  ],
   [new Map<unknown, unknown>([[new Uint8Array([255]), 1]]), '74 00000001 6d00000001ff 6101'],
 ];
 
@@ -146,7 +155,9 @@ test('towards Erlang the empty bytes and whole floats have their own form', () =
 
 test('a call as OTP sends it', () => {
   const ref = new Ref(node, 1, [9, 8, 7]);
-  const call = tuple(atom('$gen_call'), tuple(new Pid(node, 5, 0, 1), improper([atom('alias')], ref)), { op: 'get' });
+  const call = tuple(atom('$gen_call'), tuple(new Pid(node, 5, 0, 1), improper([atom('alias')], ref)), {
+    op: 'get',
+  });
   const expected = [
     '83 68 03',
     `77 09 ${text('$gen_call')}`,

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { atom, decodeTerm, Pid, Ref, TermCodecs, TermReader, TermWriter, tuple } from '../../src/term/index.ts';
+import {
+  atom,
+  decodeTerm,
+  Pid,
+  Ref,
+  TermCodecs,
+  TermReader,
+  TermWriter,
+  tuple,
+} from '../../src/term/index.ts';
 import { typescript } from './arbitraries.ts';
 
 /** The terms of all frames that were taken, each frame being one term. */
@@ -44,7 +53,10 @@ test('frames come out in order, whole, whatever the size of the chunk', () => {
           if (take) taken.push(...writer.take());
         }
         taken.push(...writer.take());
-        assert.deepStrictEqual(termsOf(taken), items.map(([term]) => term));
+        assert.deepStrictEqual(
+          termsOf(taken),
+          items.map(([term]) => term),
+        );
         assert.equal(writer.bytesPending, 0);
         assert.deepStrictEqual(writer.take(), []);
       },
@@ -63,7 +75,12 @@ test('a refused term leaves no trace, wherever in the term the refusal is', () =
         const writer = new TermWriter({ chunkBytes });
         const expected: unknown[] = [];
         for (const [term, kind] of items) {
-          const shapes = [term, tuple(term, refused), { big: 'x'.repeat(400), term, refused }, [term, [refused]]];
+          const shapes = [
+            term,
+            tuple(term, refused),
+            { big: 'x'.repeat(400), term, refused },
+            [term, [refused]],
+          ];
           const pending = writer.bytesPending;
           const written = writeFrame(writer, shapes[kind]);
           assert.equal(written, kind === 0);
@@ -159,7 +176,12 @@ test('a frame larger than the limit is refused, one of the limit is not', () => 
   for (const chunkBytes of [64, 65_536]) {
     const writer = new TermWriter({ bytesMax, chunkBytes });
     assert.ok(writeFrame(writer, 'x'.repeat(bytesMax - 5)));
-    const tooLarge = ['x'.repeat(bytesMax - 4), 'é'.repeat(498), new Uint8Array(bytesMax), new Array(bytesMax).fill([])];
+    const tooLarge = [
+      'x'.repeat(bytesMax - 4),
+      'é'.repeat(498),
+      new Uint8Array(bytesMax),
+      new Array(bytesMax).fill([]),
+    ];
     for (const term of tooLarge) {
       writer.beginFrame();
       assert.throws(() => writer.term(term), { code: 'term_too_large' });
