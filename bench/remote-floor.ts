@@ -42,52 +42,38 @@ export async function openRawEcho(port: number): Promise<RawEcho> {
     }
   });
   socket.on('data', (chunk) => reader.push(chunk));
-  const frame = Buffer.alloc(headBytes + bodyBytes, 7);
-  frame.writeUInt32BE(bodyBytes);
   return {
     call: () =>
       new Promise((resolve) => {
         waiting.push(resolve);
+        const frame = Buffer.allocUnsafe(headBytes + bodyBytes).fill(7);
+        frame.writeUInt32BE(bodyBytes);
         writer.write(frame);
       }),
     close: () => void socket.destroy(),
   };
 }
 
-/** Copies frames into one chunk per turn. */
+/** Gathers the writes of one turn into one system call, by Node's own means. */
 class CoalescingWriter {
   readonly #socket: Socket;
-  #chunk: Buffer = Buffer.allocUnsafe(65_536);
-  #from = 0;
-  #to = 0;
-  #scheduled = false;
+  #corked = false;
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
   write(frame: Uint8Array): void {
-    if (this.#to + frame.length > this.#chunk.length) this.#renew();
-    this.#chunk.set(frame, this.#to);
-    this.#to += frame.length;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
-  }
-
-  #renew(): void {
-    this.#flush();
-    this.#chunk = Buffer.allocUnsafe(65_536);
-    this.#from = 0;
-    this.#to = 0;
-  }
-
-  #flush(): void {
-    if (this.#to > this.#from) this.#socket.write(this.#chunk.subarray(this.#from, this.#to));
-    this.#from = this.#to;
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      setImmediate(this.#uncork);
+    }
+    this.#socket.write(frame);
   }
 }
 

@@ -6,7 +6,6 @@ import { Atom, atom } from '../../term/atom.ts';
 import { Pid } from '../../term/pid.ts';
 import { type ReaderOptions, TermReader } from '../../term/reader.ts';
 import { Ref } from '../../term/ref.ts';
-import { Tuple } from '../../term/tuple.ts';
 import { header, type IncomingControl, op, passThrough } from './control.ts';
 import type { Capabilities } from './flags.ts';
 import { Reassembly } from './fragments.ts';
@@ -14,6 +13,10 @@ import { Reassembly } from './fragments.ts';
 const versionTag = 131;
 /** Messages of one peer that may be under way in fragments; Erlang has one per sending process at most. */
 const unfinishedMessagesMax = 256;
+/** Elements of the longest control tuple, SPAWN_REQUEST_TT. */
+const arityMax = 7;
+/** Stands where the tuple has no element. */
+const absent: unique symbol = Symbol('absent');
 const fragmentHeadBytes = 2 + 8 + 8;
 
 export interface ControlDecoderOptions extends ReaderOptions {
@@ -25,6 +28,8 @@ export interface ControlDecoderOptions extends ReaderOptions {
 export class ControlDecoder {
   readonly #reader: TermReader;
   readonly #headed: boolean;
+  /** The elements of the control tuple at hand, in place of an array for each. */
+  readonly #parts: unknown[] = new Array(arityMax).fill(absent);
   readonly #reassembly: Reassembly;
 
   constructor(options: ControlDecoderOptions) {
@@ -74,10 +79,13 @@ export class ControlDecoder {
   }
 
   #signal(): IncomingControl {
-    const tuple = this.#reader.term();
-    if (!(tuple instanceof Tuple)) throw broken('a control message', 'a tuple', typeof tuple);
-    const control = this.#interpret(tuple.elements);
-    this.#reader.expectEnd();
+    const reader = this.#reader;
+    const arity = reader.tupleHeader();
+    if (arity < 1 || arity > arityMax) throw broken('a control message', `1 to ${arityMax} elements`, arity);
+    const parts = this.#parts;
+    for (let index = 0; index < arityMax; index++) parts[index] = index < arity ? reader.term() : absent;
+    const control = this.#interpret(parts);
+    reader.expectEnd();
     return control;
   }
 
@@ -166,7 +174,7 @@ function down(parts: readonly unknown[], reason: unknown): IncomingControl {
 }
 
 function element(parts: readonly unknown[], index: number): unknown {
-  if (index >= parts.length) throw broken('a control message', `${index + 1} elements`, parts.length);
+  if (parts[index] === absent) throw broken('a control message', `${index + 1} elements`, 'fewer');
   return parts[index];
 }
 

@@ -185,6 +185,8 @@ test(
     assert.deepEqual(node.distribution.stats().refused, {});
     await node.distribution.close();
     assert.equal(await probe(node.address, 'a@t', 5), 'refused');
+    const byName = { ...node.address, host: 'localhost' };
+    assert.equal(await probe(byName, 'a@t', 5), 'refused', 'by every address of the name');
     const mute = createServer((socket) => void cluster.defer(() => void socket.destroy()));
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
     cluster.defer(() => void mute.close());
