@@ -5,6 +5,7 @@ import type { Call } from './cluster.ts';
 import { Faults } from './faults.ts';
 import { type Judged, judgedCluster, Violation } from './judge.ts';
 import { drawOptions, type Options } from './options.ts';
+import { tellStanding } from './standing.ts';
 import { Workload } from './workload.ts';
 
 export interface RunResult {
@@ -57,7 +58,7 @@ export function run(seed: number, settings: RunSettings = {}): RunResult {
   } catch (error) {
     const invariant = error instanceof Violation ? error.invariant : 'crash';
     const what = error instanceof Violation ? error.message : String((error as Error).stack);
-    const story = cluster.trace.story(settings.storyLines ?? 120, settings.storyAll);
+    const story = `${cluster.trace.story(settings.storyLines ?? 120, settings.storyAll)}\n${tellStanding(cluster)}`;
     failure = { invariant, what: `at ${cluster.timeline.now.toFixed(1)}: ${what}`, story };
   }
   return {

@@ -35,6 +35,7 @@ export function onRequests(
   const peer = leader.peers.get(from);
   if (peer === undefined || !peer.synced || peer.evicting || !serving(c, leader)) return;
   for (const seq of [...peer.answers.keys()]) if (seq < message.answered) peer.answers.delete(seq);
+  const abandoned = new Set<number>();
   message.requests.forEach((request, index) => {
     const seq = message.first + index;
     if (seq === peer.expect) {
@@ -43,8 +44,10 @@ export function onRequests(
     } else if (seq < peer.expect) {
       const answer = peer.answers.get(seq);
       if (answer !== undefined) queueAnswer(c, peer, answer);
+      else if (request.type === 'nothing') abandoned.add(seq);
     }
   });
+  if (abandoned.size > 0) forgetAbandoned(c, leader, { peer, abandoned });
   if (message.first > peer.expect) send(c, from, { type: 'expect', epoch: leader.epoch, seq: peer.expect });
 }
 
@@ -293,10 +296,33 @@ export function serveParked(c: Context, leader: LeaderState): void {
 
 /** Requests of a host that is gone wait for nothing. */
 export function forgetParkedOf(leader: LeaderState, host: MemberKey): void {
+  unpark(leader, (parked) => parked.from === host);
+}
+
+/** Who asked has given up, and says so when it asks again: what still waits need not be served. */
+function forgetAbandoned(
+  c: Context,
+  leader: LeaderState,
+  what: { peer: Peer; abandoned: ReadonlySet<number> },
+): void {
+  const { peer, abandoned } = what;
+  const gone = unpark(
+    leader,
+    (parked) => parked.type !== 'read' && parked.from === peer.key && abandoned.has(parked.seq),
+  );
+  for (const parked of gone)
+    if (parked.type !== 'read') answer(c, leader, { to: peer.key, seq: parked.seq, result: { type: 'done' } });
+}
+
+function unpark(leader: LeaderState, which: (parked: Parked) => boolean): Parked[] {
+  const gone: Parked[] = [];
   for (const [key, waiting] of leader.parked) {
-    const kept = waiting.filter((parked) => parked.from !== host);
-    leader.parkedCount -= waiting.length - kept.length;
+    const kept = waiting.filter((parked) => !which(parked));
+    if (kept.length === waiting.length) continue;
+    for (const parked of waiting) if (which(parked)) gone.push(parked);
     if (kept.length === 0) leader.parked.delete(key);
     else leader.parked.set(key, kept);
   }
+  leader.parkedCount -= gone.length;
+  return gone;
 }

@@ -1,7 +1,7 @@
 // A member under a leader: it promises an epoch for good, supports while it hears the leader, and holds a session for
 // as long as a leader with authority renewed it. It lets go of its support by lapse only, or by a higher promise.
 import { lengthen, shorten, slower } from './authority.ts';
-import { askResend } from './catchup.ts';
+import { acknowledge, askResend } from './catchup.ts';
 import { firstUnanswered, onExpect, rebase, resendAll } from './host.ts';
 import type { Message } from './messages.ts';
 import { depose } from './office.ts';
@@ -86,7 +86,10 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
   });
   if (message.serving && !wasServing) resendAll(c);
   else onExpectHint(c, message.expect);
-  if (follow.adopted && compareVersions(message.head, s.replica.version) > 0) askResend(c);
+  if (!follow.adopted) return;
+  // The last acknowledgement may have been lost, and nothing else would repeat it.
+  acknowledge(c);
+  if (compareVersions(message.head, s.replica.version) > 0) askResend(c);
 }
 
 /** A leader that does not serve is supported only by those who could not do better: who reaches the store may claim. */

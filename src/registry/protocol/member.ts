@@ -178,11 +178,22 @@ function onStore(c: Context, settled: readonly Settled[]): void {
     else if (one.purpose === 'resign') onResignSettled(c, one);
   }
   onView(c);
+  if (wasRemoved(c)) return;
   if (s.leader !== null && !s.leader.stopped) {
     takeMembers(c, s.leader);
     advanceTakeover(c);
     c.todo.push({ type: 'authority' });
   } else if (s.leader === null && s.phase !== 'fenced') considerOffice(c);
+}
+
+/** The record of this incarnation is gone, and never comes back: it left, or it was evicted and starts anew. */
+function wasRemoved(c: Context): boolean {
+  const { s } = c;
+  if (s.phase === 'fenced' || s.phase === 'left') return true;
+  if (!s.store.joined || s.leader !== null || s.store.view?.members.includes(s.self) !== false) return false;
+  if (s.follow.goodbye) leave(c);
+  else fence(c);
+  return true;
 }
 
 type Handlers = {
