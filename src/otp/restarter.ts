@@ -9,7 +9,7 @@ import { type Child, type Children, isNameHeldByTheDead, Retry } from './childre
 import { isNormalExit } from './reasons.ts';
 import type { RestartIntensity } from './restart-intensity.ts';
 
-export const NAME_WAIT_MS = 5000;
+const NAME_WAIT_MS = 5000;
 const NAME_RETRY_FIRST_MS = 10;
 const NAME_RETRY_MAX_MS = 320;
 
