@@ -8,7 +8,7 @@ import * as tags from './tags.ts';
 import type { ImproperList } from './values.ts';
 
 export interface ContainerWriterOptions extends ScalarWriterOptions {
-  /** Levels of nesting; default 256, at most 1024. Beyond it: `term_too_large`. */
+  /** Levels of nesting; default 256, at most 512. Beyond it: `term_too_large`. */
   readonly depthMax?: number;
 }
 

@@ -12,7 +12,7 @@ import { Tuple } from './tuple.ts';
 import { Fun, ImproperList, Unregistered } from './values.ts';
 
 export interface ReaderOptions extends ScalarReaderOptions {
-  /** Levels of nesting; default 256, at most 1024. */
+  /** Levels of nesting; default 256, at most 512. */
   readonly depthMax?: number;
   /** The classes that may come back; default none. */
   readonly codecs?: TermCodecs;

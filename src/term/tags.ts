@@ -61,13 +61,13 @@ export type Dialect = 'typescript' | 'erlang';
 /** Levels of nesting that both directions allow unless told otherwise. */
 export const DEPTH_MAX_DEFAULT = 256;
 /** The most that `depthMax` may be: recursion must never meet the end of the stack. */
-export const DEPTH_MAX_LIMIT = 1024;
+export const DEPTH_MAX_LIMIT = 512;
 /** Bytes of one term or frame, unless told otherwise: 64 MiB. */
 export const BYTES_MAX_DEFAULT: number = 64 * 1024 * 1024;
 /** Bytes of the magnitude of one bigint, in both directions: larger ones cost more than linear time to use. */
 export const BIGINT_BYTES_MAX: number = 512 * 1024;
 
-/** The option `depthMax`, or its default; `bad_option` outside 1 to 1024. */
+/** The option `depthMax`, or its default; `bad_option` outside 1 to 512. */
 export function checkedDepth(value: number = DEPTH_MAX_DEFAULT): number {
   if (Number.isInteger(value) && value >= 1 && value <= DEPTH_MAX_LIMIT) return value;
   const expected = `an integer from 1 to ${DEPTH_MAX_LIMIT}`;
