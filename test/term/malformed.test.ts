@@ -171,7 +171,7 @@ test('a million levels of nesting are refused quickly', () => {
     const bytes = new Uint8Array(1 + count * level.length);
     bytes[0] = 131;
     for (let index = 0; index < count; index++) bytes.set(level, 1 + index * level.length);
-    quickly(50, () => assert.equal(decodes(bytes), false));
+    quickly(500, () => assert.equal(decodes(bytes), false));
   }
 });
 
@@ -190,9 +190,9 @@ test('counts larger than what remains are refused before anything is made for th
   const heads = [[105], [108], [109], [111], [116], [241], [242], [243]];
   for (const claim of claims) {
     for (const head of heads) {
-      quickly(20, () => assert.equal(decodes(Uint8Array.of(131, ...head, ...uint32(claim), 0, 0)), false));
+      quickly(500, () => assert.equal(decodes(Uint8Array.of(131, ...head, ...uint32(claim), 0, 0)), false));
     }
-    quickly(20, () => assert.equal(decodes(Uint8Array.of(131, 77, ...uint32(claim), 8, 0)), false));
+    quickly(500, () => assert.equal(decodes(Uint8Array.of(131, 77, ...uint32(claim), 8, 0)), false));
   }
   assert.equal(decodes(Uint8Array.of(131, 107, 255, 255, 0)), false);
   assert.equal(decodes(Uint8Array.of(131, 110, 255, 0, 1)), false);
