@@ -133,6 +133,33 @@ test(
 );
 
 test(
+  'an unlink that crosses an unlink and a new link ends the link on both sides; two links that cross are one',
+  joined(async ({ host, network, a, b }) => {
+    const here = startRecorder(a, { trap: true });
+    const there = startRecorder(b, { trap: true });
+    await host.settle();
+    network.hold(a, b);
+    network.hold(b, a);
+    await host.runUntil(here.run((self) => self.link(there.pid)));
+    await host.runUntil(there.run((self) => self.link(here.pid)));
+    network.release(a, b);
+    network.release(b, a);
+    await host.settle();
+    network.hold(a, b);
+    network.hold(b, a);
+    await host.runUntil(here.run((self) => self.unlink(there.pid)));
+    await host.runUntil(there.run((self) => self.unlink(here.pid)));
+    await host.runUntil(there.run((self) => self.link(here.pid)));
+    network.release(a, b);
+    network.release(b, a);
+    await host.settle();
+    network.disconnect(a, b);
+    await host.settle();
+    assert.deepEqual([exitsOf(here), exitsOf(there)], [[], []]);
+  }),
+);
+
+test(
   'an exit without a link, a second unlink, a foreign acknowledgement: nothing happens',
   joined(async ({ host, network, a, b }) => {
     const here = startRecorder(a, { trap: true });

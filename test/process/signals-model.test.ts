@@ -140,6 +140,7 @@ function checkLinksLeft(actors: readonly Actor[], linked: ReadonlySet<string> | 
       if (!owner.alive || !target.alive || owner.runtime === target.runtime) continue;
       const heard = countLost(owner, target);
       assert.equal(heard, countLost(target, owner), 'a link has two ends');
+      assert.ok(heard <= 1, 'a link breaks once');
       if (linked !== undefined) assert.equal(heard, linked.has([one, other].sort().join(' ')) ? 1 : 0);
     }
   }
