@@ -105,6 +105,42 @@ describe('the change log', () => {
   });
 });
 
+describe('snapshots', () => {
+  test('beyond the number of connections wait for one, no longer than their deadline', async (t) => {
+    const { tenant } = await openTemporary(t);
+    const open = await Promise.all(Array.from({ length: 8 }, () => tenant.begin({ timeoutMs: 5000 })));
+    for (const tx of open) await tx.get(key);
+    const late = await tenant.begin({ timeoutMs: 60 });
+    await assert.rejects(late.get(key), (e) => hasCode(e, 'timeout'));
+    const waiting = await tenant.begin({ timeoutMs: 5000 });
+    const read = waiting.get(key);
+    open[3]?.close();
+    assert.equal(await read, undefined);
+    for (const tx of [...open, waiting]) tx.close();
+  });
+});
+
+describe('conflicts', () => {
+  test('are exact at the bounds of a range', async (t) => {
+    const { tenant } = await openTemporary(t);
+    const at = (...bytes: number[]) => Uint8Array.from(bytes);
+    const range = { begin: at(5), end: at(6) };
+    const ending = async (changed: Uint8Array) => {
+      const tx = await tenant.begin({ timeoutMs: 5000 });
+      await tx.getRange(range, { limit: 10 });
+      await transact(tenant, (other) => other.set(changed, value), { timeoutMs: 1000 });
+      return tx.commit({ reads: [range], writes: [] }).then(
+        () => 'applied',
+        (error: { code?: string }) => error.code,
+      );
+    };
+    const changes = [at(4, 255), at(5), at(5, 255), at(6), at(6, 0)];
+    const endings = [];
+    for (const changed of changes) endings.push(await ending(changed));
+    assert.deepEqual(endings, ['applied', 'store_conflict', 'store_conflict', 'applied', 'applied']);
+  });
+});
+
 describe('watches', () => {
   test('a commit whose ring was lost is found by the poll', async (t) => {
     const { tenant, raw } = await openTemporary(t);
@@ -120,9 +156,17 @@ describe('watches', () => {
     raw.prepare('INSERT INTO change SELECT version, ?, ? FROM head').run(begin, end);
     raw.exec('COMMIT');
     assert.equal(fired, false);
+    // This one begins after that commit: the poll that finds it is none of its business.
+    const younger = tenant.watch(rangeOfKey(key));
+    let youngerFired = false;
+    void younger.changed.then(() => {
+      youngerFired = true;
+    });
     const deadline = AbortSignal.timeout(3000);
     while (!fired && !deadline.aborted) await sleep(10);
-    assert.equal(fired, true);
+    await sleep(20);
+    assert.deepEqual([fired, youngerFired], [true, false]);
+    younger.cancel();
   });
 });
 

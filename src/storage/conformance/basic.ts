@@ -1,12 +1,13 @@
 // Single transactions: what is written can be read, in order, up to the limits and not beyond them.
 import { rangeOfKey } from '../bytes.ts';
 import { allKeys, prefixRange } from '../keys.ts';
-import { type Bytes, type KeyRange, limits, type Mutation } from '../port.ts';
+import { type Bytes, type CommitResult, type KeyRange, limits, type Mutation } from '../port.ts';
 import type { Tenant } from '../store.ts';
 import type { ConformanceCase } from './support.ts';
 import {
   bytes,
   check,
+  ending,
   equal,
   fails,
   key,
@@ -31,6 +32,11 @@ async function writeMany(tenant: Tenant, count: number): Promise<void> {
 
 async function begun(tenant: Tenant) {
   return tenant.begin({ timeoutMs: transactionMs });
+}
+
+async function commitNothing(tenant: Tenant, id: Bytes): Promise<CommitResult> {
+  const tx = await begun(tenant);
+  return tx.commit({ reads: [], writes: [], id });
 }
 
 export const basicCases: readonly ConformanceCase[] = [
@@ -179,7 +185,15 @@ export const basicCases: readonly ConformanceCase[] = [
       const bad = write(tenant, set(key('b'), bytes(2)), { type: 'add', key: key('a'), value: number(1n) });
       await fails(bad, 'store_invalid');
       equal(await valueAt(tenant, key('b')), undefined);
-      await write(tenant, set(key('c'), bytes(3)));
+      const [refused, good] = [await begun(tenant), await begun(tenant)];
+      const add: Mutation = { type: 'add', key: key('a'), value: number(1n) };
+      const endings = await Promise.all([
+        ending(refused.commit({ reads: [], writes: [set(key('b'), bytes(2)), add], id: bytes(1) })),
+        ending(good.commit({ reads: [], writes: [set(key('c'), bytes(3))], id: bytes(2) })),
+      ]);
+      equal(endings, ['store_invalid', 'now']);
+      equal(await keysIn(tenant, allKeys()), [key('a'), key('c')]);
+      equal(await ending(commitNothing(tenant, bytes(1))), 'now', 'an id that a refused commit had');
       equal(await valueAt(tenant, key('a')), bytes(1));
     },
   },
