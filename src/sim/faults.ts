@@ -36,7 +36,7 @@ export class Faults {
   /** Everything is whole again. Nodes that are down come back as fresh incarnations. */
   heal(): void {
     this.#healed = true;
-    const { cluster } = { cluster: this.#cluster };
+    const cluster = this.#cluster;
     cluster.note('*', 'everything heals');
     for (const [from = '', to = ''] of cluster.network.healAll()) cluster.tellLink(from, to, true);
     cluster.network.weather.lossPerMille = 0;
@@ -45,8 +45,16 @@ export class Faults {
     cluster.store.cut.clear();
     for (const node of cluster.nodes.values()) {
       cluster.resume(node.name);
-      cluster.start(node.name);
+      this.#keepUp(node);
     }
+  }
+
+  /** A node that is down starts again; one that drains must get away first. */
+  #keepUp(node: SimNode): void {
+    if (node.state?.phase === 'draining') {
+      for (const process of [...node.processes]) this.#cluster.exit(process);
+      this.#cluster.timeline.after(100, () => this.#keepUp(node));
+    } else this.#cluster.start(node.name);
   }
 
   #planNext(delay: number): void {
@@ -201,6 +209,7 @@ export class Faults {
       if (node.boot === boot) for (const process of [...node.processes]) this.#cluster.exit(process);
     });
     this.#cluster.timeline.after(lasts + 4000, () => {
+      if (this.#healed) return;
       if (node.boot === boot) this.#crash(node);
       if (this.#draw.chance(this.#options.restartPerMille)) this.#startLater(node, 10);
     });

@@ -40,6 +40,7 @@ function adopted(c: Context, version: Version): void {
   const { s } = c;
   s.replica.version = version;
   s.follow.adopted = true;
+  s.follow.stoodBack = false;
   acknowledge(c);
   resendAll(c);
 }

@@ -167,7 +167,7 @@ export function onClaimSettled(c: Context, settled: Settled): void {
     record,
     sentAt: settled.sentAt,
     members: s.store.view?.members ?? [],
-    staysLonely: record.epoch === s.follow.stoodBackEpoch + 1,
+    staysLonely: s.follow.stoodBack,
   });
 }
 

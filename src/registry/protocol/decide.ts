@@ -6,14 +6,7 @@ import { dropOwnName, unhide } from './host.ts';
 import type { Answer, Entry, Message, RemoveItem, Request } from './messages.ts';
 import { putEntry, removeEntry } from './replica.ts';
 import { appendOp, commitOwnGrants } from './replicate.ts';
-import {
-  type Context,
-  flushSoon,
-  type LeaderState,
-  type Parked,
-  type Peer,
-  send,
-} from './state.ts';
+import { type Context, flushSoon, type LeaderState, type Parked, type Peer, send } from './state.ts';
 import type { MemberKey, NameKey, Result } from './types.ts';
 import { sameVersion } from './version.ts';
 
@@ -311,7 +304,8 @@ function forgetAbandoned(
     (parked) => parked.type !== 'read' && parked.from === peer.key && abandoned.has(parked.seq),
   );
   for (const parked of gone)
-    if (parked.type !== 'read') answer(c, leader, { to: peer.key, seq: parked.seq, result: { type: 'done' } });
+    if (parked.type !== 'read')
+      answer(c, leader, { to: peer.key, seq: parked.seq, result: { type: 'done' } });
 }
 
 function unpark(leader: LeaderState, which: (parked: Parked) => boolean): Parked[] {

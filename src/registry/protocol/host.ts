@@ -7,7 +7,7 @@ import type { Answer, Entry, Message, RemoveItem, Request } from './messages.ts'
 import { putEntry, removeEntry } from './replica.ts';
 import { type Context, flushSoon, type LeaderState, type OutRequest, send } from './state.ts';
 import type { Event, NameKey, Result } from './types.ts';
-import { sameVersion, type Version } from './version.ts';
+import { compareVersions, sameVersion, type Version } from './version.ts';
 
 type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 
@@ -58,7 +58,7 @@ export function onRegister(c: Context, event: EventOf<'register'>): void {
 function ask(c: Context, request: Request, id: number): number {
   const host = c.s.host;
   const seq = host.nextSeq++;
-  host.outbox.set(seq, { seq, request, id, sent: false });
+  host.outbox.set(seq, { seq, request, id, sent: false, after: host.removedUpTo });
   if (id !== 0) host.seqOf.set(id, seq);
   flushSoon(c);
   return seq;
@@ -109,9 +109,9 @@ export function rebase(c: Context): void {
   host.givenBack.clear();
   host.sentSeq = 0;
   host.nextSeq = 1;
-  for (const { request, id, sent } of waiting) {
-    const seq = ask(c, request, id);
-    host.outbox.set(seq, { seq, request, id, sent });
+  for (const one of waiting) {
+    const seq = ask(c, one.request, one.id);
+    host.outbox.set(seq, { ...one, seq });
   }
 }
 
@@ -192,12 +192,16 @@ export function onGranted(c: Context, entry: Entry, seq: number): void {
 
 /** Until the leader has taken it back the grant is not acknowledged: to the leader it would count as committed. */
 function giveBack(c: Context, entry: Entry): void {
+  // Everywhere else the grant has replaced what stood there, and goes when it is taken back.
+  const held = c.s.replica.entries.get(entry.key);
+  if (held !== undefined && !isHosted(c, held)) removeEntry(c.s.replica, held.key, held.token);
   const seq = ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
   if (entry.token.epoch === c.s.follow.promised) c.s.host.givenBack.set(seq, entry.token.n);
 }
 
 function findRequest(c: Context, entry: Entry): OutRequest | undefined {
-  for (const one of c.s.host.outbox.values()) if (wants(one, entry)) return one;
+  for (const one of c.s.host.outbox.values())
+    if (wants(one, entry) && compareVersions(entry.token, one.after) > 0) return one;
   return undefined;
 }
 
@@ -302,6 +306,7 @@ function removeOwn(c: Context, entries: readonly Entry[], id: number): void {
     if (held?.names.size === 0) s.host.hosted.delete(entry.pid.key);
     removeEntry(s.replica, entry.key, entry.token);
     items.push({ key: entry.key, token: entry.token });
+    if (compareVersions(entry.token, s.host.removedUpTo) > 0) s.host.removedUpTo = entry.token;
   }
   ask(c, { type: 'remove', items }, id);
 }

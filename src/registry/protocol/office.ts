@@ -124,6 +124,6 @@ export function onResignSettled(c: Context, settled: Settled): void {
   } else if (s.phase !== 'draining') {
     // Somebody better placed has two leases to take over; then this member tries again, and stays.
     s.follow.standBackUntil = now + 2 * lengthen(s.config.durations.leaseMs, s.config.durations);
-    s.follow.stoodBackEpoch = settled.op.record.epoch;
+    s.follow.stoodBack = true;
   }
 }

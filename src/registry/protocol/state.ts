@@ -13,7 +13,7 @@ import type {
   StoreOp,
   StoreView,
 } from './types.ts';
-import type { Version } from './version.ts';
+import { type Version, zeroVersion } from './version.ts';
 
 export interface MemberState {
   readonly config: Config;
@@ -76,8 +76,8 @@ export interface FollowState {
   /** The replica is complete in the promised epoch. */
   adopted: boolean;
   standBackUntil: Instant;
-  /** The epoch that this member resigned for want of support, 0 for none. */
-  stoodBackEpoch: number;
+  /** It resigned for want of support, and no leader has taken over completely since: others fared no better. */
+  stoodBack: boolean;
   /** Leaders that said they stopped for good, by epoch. */
   resignedEpoch: number;
   /** When to claim; `Infinity`: no reason to. */
@@ -94,6 +94,8 @@ export interface OutRequest {
   id: number;
   /** Some leader may have it. */
   sent: boolean;
+  /** A grant that answers it has a higher token: everything up to here was granted, and removed here, before. */
+  readonly after: Version;
 }
 
 export interface HostState {
@@ -109,6 +111,8 @@ export interface HostState {
   sentAt: Instant;
   /** Consistent reads, by client's id. */
   readonly asks: Map<number, { readonly key: NameKey; sentAt: Instant }>;
+  /** The highest token of the registrations that ended here. */
+  removedUpTo: Version;
   /** Grants that nobody here wanted any more, by the number of the request that gives them back: the n of the grant. */
   readonly givenBack: Map<number, number>;
   /** Unregistered here but hosted elsewhere: hidden from local lookups until the removal arrives. */
@@ -285,7 +289,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
       nonces: new Map(),
       adopted: false,
       standBackUntil: -Infinity,
-      stoodBackEpoch: 0,
+      stoodBack: false,
       resignedEpoch: 0,
       claimAt: Infinity,
       helloAt: -Infinity,
@@ -312,6 +316,7 @@ export function createHost(): HostState {
     sentSeq: 0,
     sentAt: -Infinity,
     asks: new Map(),
+    removedUpTo: zeroVersion,
     givenBack: new Map(),
     hidden: new Map(),
   };
