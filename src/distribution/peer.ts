@@ -126,6 +126,8 @@ export class Peer {
   /** Ends the link after what is queued, or the attempt. False when there is neither. */
   disconnect(reason: string): boolean {
     if (this.#link === undefined && this.#dialling === undefined) return false;
+    // Ended by us, however early: the peer has not failed.
+    this.#upSince = Number.NEGATIVE_INFINITY;
     this.#link?.close(reason);
     if (this.#dialling !== undefined) this.#giveUp(this.#dialling, new DGenError('closed', reason));
     return true;
