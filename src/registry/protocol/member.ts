@@ -41,6 +41,7 @@ export function step(s: MemberState, event: Event, now: Instant): Effect[] {
   if (
     s.phase === 'fenced' &&
     event.type !== 'restart' &&
+    event.type !== 'drain' &&
     event.type !== 'provenDead' &&
     event.type !== 'store'
   )
@@ -133,8 +134,7 @@ function dispatch(c: Context, event: Event): void {
       onExited(c, event.pid);
       return;
     case 'drain':
-      if (c.s.phase !== 'fenced') c.s.phase = 'draining';
-      tick(c);
+      onDrain(c);
       return;
     case 'restart':
       onRestart(c, event.incarnation);
@@ -321,6 +321,18 @@ function leave(c: Context): void {
   c.out.push({ type: 'left' });
 }
 
+/** Who never had a session has no names, and nobody to take leave of. */
+function onDrain(c: Context): void {
+  const { s } = c;
+  if (s.phase !== 'fenced' && s.follow.sessionUntil !== null) {
+    s.phase = 'draining';
+    tick(c);
+    return;
+  }
+  if (s.phase !== 'fenced') answerAll(c, { code: 'draining', why: 'the member is leaving' });
+  leave(c);
+}
+
 /** Draining: once no name is left here, resign, or say goodbye until the leader has heard it. */
 function leaveWhenDone(c: Context): void {
   const { s } = c;
@@ -346,25 +358,18 @@ function fence(c: Context): void {
   const { s } = c;
   const pids = [...s.host.hosted.values()].map((one) => one.pid);
   if (s.leader !== null) depose(c, 'fenced');
-  answerAll(c);
+  answerAll(c, { code: 'fenced', why: 'the session of this member lapsed' });
+  const draining = s.phase === 'draining';
   s.phase = 'fenced';
   c.out.push({ type: 'fence', pids });
+  // Who was leaving has nothing to come back for.
+  if (draining) leave(c);
 }
 
-function answerAll(c: Context): void {
+function answerAll(c: Context, error: { code: 'fenced' | 'draining'; why: string }): void {
   const { host } = c.s;
-  for (const id of [...host.seqOf.keys(), ...host.asks.keys()]) {
-    c.out.push({
-      type: 'reply',
-      id,
-      result: {
-        type: 'error',
-        code: 'fenced',
-        why: 'the session of this member lapsed',
-        maybeExecuted: true,
-      },
-    });
-  }
+  for (const id of [...host.seqOf.keys(), ...host.asks.keys()])
+    c.out.push({ type: 'reply', id, result: { type: 'error', ...error, maybeExecuted: true } });
 }
 
 function refuseAll(c: Context, event: Event): Effect[] {
