@@ -118,6 +118,7 @@ function parse(bytes: Uint8Array | undefined): NodeRecord | undefined {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as NodeRecord;
   } catch (cause) {
+    // biome-ignore lint/style/useErrorCause: it is in the options.
     throw new DGenError('store_not_ours', 'node record', { expected: 'JSON', cause });
   }
 }

@@ -192,6 +192,7 @@ function parse(bytes: Uint8Array): object {
     const value: unknown = JSON.parse(decoder.decode(bytes));
     if (typeof value === 'object' && value !== null) return value;
   } catch (cause) {
+    // biome-ignore lint/style/useErrorCause: it is in the options.
     throw new DGenError('store_not_ours', 'registry record', { expected: 'JSON', cause });
   }
   throw new DGenError('store_not_ours', 'registry record', { expected: 'an object' });

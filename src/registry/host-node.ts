@@ -21,6 +21,8 @@ export interface RegistryNode {
   /** Equal on nodes whose addresses lead to each other: one machine, one network namespace. */
   readonly machineId: string;
   isConnected(node: string): boolean;
+  /** False when it cannot be reached now. Never rejects. */
+  connect(node: string): Promise<boolean>;
   /** Called when a link to a node comes up or goes down. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void;
   /** Asks who listens at exactly that address. Never rejects. */

@@ -89,7 +89,7 @@ export class Registry {
     options?: RegistryOptions & { link?: Pid },
   ): Promise<Registry>;
   // biome-ignore lint/complexity/useMaxParams: both forms of the reference.
-  static startLink(
+  static async startLink(
     node: RegistryNode,
     first: unknown,
     second: unknown,
@@ -121,6 +121,7 @@ export class Registry {
    * Registers a process. Resolves with `yes` when it holds the name, `no` when the name is taken or no leader could decide within the
    * deadline. Rejects with `bad_name`, `noproc`, `unknown_registry`, and where the outcome is unknown.
    */
+  // biome-ignore lint/complexity/useMaxParams: the reference's function, with the node in front.
   static async registerName(
     node: HasRuntime,
     name: FullName,
@@ -223,6 +224,11 @@ export class Registry {
       return this.#registerThere(name, pid, { ...wait, metadata: options.metadata });
     if (pid.node === this.#runtime.name && !this.#runtime.isAlive(pid))
       throw new DGenError('noproc', `${pid} is not alive`);
+    // A process of a node without a member is watched from here, over the link.
+    if (pid.node !== this.#runtime.name && !(await this.#tree.connect(pid.node.name))) {
+      const expected = 'a node that can be reached';
+      throw new DGenError('noconnection', `${pid}`, { expected, maybeExecuted: false });
+    }
     const result = await this.#driver.ask(
       { type: 'register', key, name, pid, metadata: options.metadata },
       wait,

@@ -67,6 +67,10 @@ export class RegistryTree {
     return this.#supervisor;
   }
 
+  connect(node: string): Promise<boolean> {
+    return this.#node.connect(node);
+  }
+
   driver(): Driver {
     if (this.#driver === undefined) throw new DGenError('closed', `registry ${inspect(this.#order.name)}`);
     return this.#driver;
