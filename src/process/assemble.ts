@@ -15,7 +15,7 @@ import { Names } from './names.ts';
 import type { RuntimeParts } from './parts.ts';
 import { Peers } from './peers.ts';
 import { ProcessHandle } from './process-handle.ts';
-import { ProcessTable } from './process-table.ts';
+import { IDS, ProcessTable } from './process-table.ts';
 import { ProcessRecord } from './record.ts';
 import { References } from './references.ts';
 import { RemoteAnswers } from './remote-answers.ts';
@@ -61,7 +61,7 @@ function makeTables({ name, creation, host }: Runtime, limits: RuntimeLimits) {
   const references = new References(name, creation, host.random);
   return {
     references,
-    table: new ProcessTable(name, creation, limits.processesMax),
+    table: new ProcessTable(name, creation, { max: limits.processesMax, ids: IDS }),
     names: new Names(),
     aliases: new Aliases(references),
     deadlines: new Deadlines(host),

@@ -5,21 +5,24 @@ import type { Atom } from '../term/atom.ts';
 import { Pid } from '../term/pid.ts';
 import type { ProcessRecord } from './record.ts';
 
-const IDS = 2 ** 28;
+/** How many ids there are before they start again. */
+export const IDS: number = 2 ** 28;
 const SERIALS = 2 ** 32;
 
 export class ProcessTable {
   readonly node: Atom;
   readonly creation: number;
   readonly #max: number;
+  readonly #ids: number;
   readonly #records = new Map<number, ProcessRecord>();
   #nextId = 1;
   #serial = 0;
 
-  constructor(node: Atom, creation: number, max: number) {
+  constructor(node: Atom, creation: number, size: { readonly max: number; readonly ids: number }) {
     this.node = node;
     this.creation = creation;
-    this.#max = max;
+    this.#max = Math.min(size.max, size.ids - 1);
+    this.#ids = size.ids;
   }
 
   get size(): number {
@@ -66,7 +69,7 @@ export class ProcessTable {
 
   #step(): void {
     this.#nextId += 1;
-    if (this.#nextId < IDS) return;
+    if (this.#nextId < this.#ids) return;
     this.#nextId = 0;
     this.#serial = (this.#serial + 1) % SERIALS;
   }

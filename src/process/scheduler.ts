@@ -56,14 +56,18 @@ export class Scheduler {
 
   /** One turn for each process that is in the queue now; what they wake comes in the next round, after other promises. */
   #drainRound(): void {
-    for (let left = this.#runnable.size; left > 0 && !this.#sliceOver; left--) {
-      const record = this.#runnable.shift() as ProcessRecord;
-      record.queued = false;
-      this.#sliceMessages += this.#run(record);
-      if (this.#sliceMessages >= this.#clockCheckAt) this.#checkSlice();
+    try {
+      for (let left = this.#runnable.size; left > 0 && !this.#sliceOver; left--) {
+        const record = this.#runnable.shift() as ProcessRecord;
+        record.queued = false;
+        this.#sliceMessages += this.#run(record);
+        if (this.#sliceMessages >= this.#clockCheckAt) this.#checkSlice();
+      }
+    } finally {
+      // Also when a logger throws in spite of its contract: the other processes must not stand still.
+      this.#drainQueued = false;
+      if (this.#runnable.size > 0) this.#queueDrain();
     }
-    this.#drainQueued = false;
-    if (this.#runnable.size > 0) this.#queueDrain();
   }
 
   #checkSlice(): void {

@@ -63,6 +63,7 @@ export interface Process {
   /** Aborted when the process ends. */
   readonly signal: AbortSignal;
   readonly alive: boolean;
+  /** As `Runtime.send`, from this process: what it sends to one other process arrives in order. */
   send(to: Destination, message: unknown): void;
   call(to: Destination, request: unknown, options?: WaitOptions): Promise<unknown>;
   /** As `Runtime.cast`, in order with what this process sends. */
@@ -138,14 +139,19 @@ export interface Runtime {
   readonly clientPid: Pid;
   spawn(main: ProcessMain, options?: SpawnOptions): Pid;
   spawnBehaviour(behaviour: Behaviour, options?: SpawnOptions): Pid;
-  /** From code outside any process: the sender is the node's own client process. */
+  /**
+   * From code outside any process: the sender is the node's own client process. What is sent to a process that is not there goes
+   * nowhere. Throws `badarg` for a local or via name that nothing has and for what is no destination, `mailbox_full` for a process of this node;
+   * for one of another `not_encodable`, `term_too_large`, and `send_buffer_full` when the link has no room.
+   */
   send(to: Destination, message: unknown): void;
   /**
    * Sends a request and waits for its answer. Resolves with the reply. Rejects with `noproc`, `process_exit` (its `details.reason`
-   * is the reason), `noconnection`, `timeout`, `aborted`, `not_encodable`, `send_buffer_full`, or the coded error that the server answered with.
+   * is the reason), `noconnection`, `timeout`, `aborted`, `not_encodable`, `term_too_large`, `send_buffer_full` (no room in the link until the
+   * deadline), `mailbox_full`, `system_limit`, `badarg`, `bad_option`, `closed`, or the coded error that the server answered with.
    */
   call(to: Destination, request: unknown, options?: WaitOptions): Promise<unknown>;
-  /** Sends a cast, `{'$gen_cast', request}` to an Erlang peer. */
+  /** Sends a cast, `{'$gen_cast', request}` to other nodes. Throws as `send` does, but not for a name that nothing has: who casts does not ask. */
   cast(to: Destination, request: unknown): void;
   /** Answers a call, with a value or with an error that the caller's promise rejects with. */
   reply(from: From, value: unknown): void;
