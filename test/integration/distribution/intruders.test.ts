@@ -112,7 +112,7 @@ test('a peer that turns to nonsense after the handshake is cut with a reason', d
   cluster.addresses.set(node.name, [{ host: '127.0.0.1', port: (relay.address() as { port: number }).port }]);
   const nonsense: [number[], RegExp][] = [
     [[0, 0, 0, 2, 113, 131], /bad_peer/],
-    [[0, 0, 0, 4, 112, 131, 97, 1], /bad_peer/],
+    [[0, 0, 0, 4, 112, 131, 97, 1], /bad_term/],
     [[0, 0, 0, 3, 112, 131, 255], /bad_term/],
     [[255, 0, 0, 0], /frame_too_large/],
   ];
