@@ -1,4 +1,4 @@
-// SQLite runs the same cases as the reference, with both libraries and both kinds of durability.
+// SQLite runs the same cases as the reference, with both libraries.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,6 @@ async function sqlite(options: Omit<SqliteOptions, 'path'>): Promise<Conformance
 const backends: Readonly<Record<string, () => Promise<ConformanceTarget>>> = {
   'sqlite with node:sqlite': () => sqlite({ driver: 'node' }),
   'sqlite with better-sqlite3': () => sqlite({ driver: 'better-sqlite3' }),
-  'sqlite, synchronous normal': () => sqlite({ synchronous: 'normal' }),
 };
 
 for (const [name, create] of Object.entries(backends)) {

@@ -30,7 +30,7 @@ const meanings: Readonly<Record<string, readonly [code: ErrorCode, what: string]
 };
 
 /** The name of the primary result code: "BUSY"; undefined for an error that is not SQLite's. */
-export function sqliteCode(error: unknown): string | undefined {
+function sqliteCode(error: unknown): string | undefined {
   const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
   if (typeof errcode === 'number') return names[errcode & 0xff] ?? `ERROR_${errcode}`;
   return typeof code === 'string' ? /^SQLITE_([A-Z]+)/.exec(code)?.[1] : undefined;

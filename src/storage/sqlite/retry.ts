@@ -8,7 +8,7 @@ import { isBusy } from './errors.ts';
 const pauseMsMax = 2;
 
 /** A pause of 0 to 2 ms; the shortest ones only let waiting input pass. */
-export function pauseMs(): number {
+function pauseMs(): number {
   return Math.random() * pauseMsMax;
 }
 
