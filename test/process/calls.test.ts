@@ -87,6 +87,19 @@ test(
 );
 
 test(
+  'calls of one turn and one timeout time out in the order in which they were made',
+  inWorld(async ({ host, runtime }) => {
+    const silent = startSilent(runtime);
+    const order: number[] = [];
+    for (const index of [1, 2, 3]) {
+      runtime.call(silent, index, { timeoutMs: 10 }).catch(() => order.push(index));
+    }
+    await host.runFor(10);
+    assert.deepEqual(order, [1, 2, 3]);
+  }),
+);
+
+test(
   'the abort signal ends the wait, before and during',
   inWorld(async ({ host, runtime }) => {
     const keeper = startKeeper(runtime);

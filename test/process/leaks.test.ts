@@ -1,15 +1,17 @@
 // A long-lived process meets many that come and go: nothing of the dead may stay with it, nor in any table. Looks
 // behind the door, at the parts of a runtime.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { simulatedHost } from '../../src/host/index.ts';
 import { assemble } from '../../src/process/assemble.ts';
+import { genCall } from '../../src/process/gen-protocol.ts';
 import { LIMITS_DEFAULT } from '../../src/process/limits.ts';
 import type { RuntimeParts } from '../../src/process/parts.ts';
 import type { ProcessRecord } from '../../src/process/record.ts';
 import { isRequest } from '../../src/process/requests.ts';
 import type { Process, Runtime } from '../../src/process/types.ts';
-import { atom, Pid } from '../../src/term/index.ts';
+import { atom, Pid, Ref } from '../../src/term/index.ts';
 import { TestNetwork } from '../support/joined-runtimes.ts';
 
 const host = simulatedHost();
@@ -108,10 +110,31 @@ test('calls that are over leave nothing with caller, callee and deadlines', asyn
   await host.runFor(10);
   assert.equal(callee.openRequests?.size, 2);
   controller.abort();
+  const answered = new AbortController();
+  const heard = made.calls.start(made.client, callee.pid, 'answer', { signal: answered.signal });
+  await host.runUntil(heard);
+  assert.equal(getEventListeners(answered.signal, 'abort').length, 0);
   const statuses = (await host.runUntil(outcomes)).map((outcome) => outcome.status);
   assert.deepEqual(statuses, ['fulfilled', 'rejected', 'rejected', 'fulfilled']);
   assert.deepEqual(held(callee), [0, 0, 0, 0, 0, 0, 0, 0]);
   assert.equal(made.client.lastCall, undefined);
   assert.equal(made.calls.pending, 0);
   assert.equal(made.deadlines.size, 0);
+});
+
+test('a request from a node that is gone is not kept, nor one whose caller gave up', async () => {
+  const made = parts();
+  const callee = made.table.get(
+    made.spawner.spawn({ kind: 'behaviour', behaviour: { handle: () => undefined } }),
+  ) as ProcessRecord;
+  const caller = new Pid(atom('far@test'), 5, 0, 1);
+  made.inbound.nodeUp(caller.node, { kind: 'typescript', creation: 1 });
+  const refs = [1, 2, 3].map((word) => new Ref(caller.node, 1, [word, 0, 0]));
+  for (const ref of refs) made.inbound.onSend(caller, callee.pid, genCall(caller, ref, 'unanswered'));
+  await host.settle();
+  assert.equal(callee.openRequests?.size, 3);
+  made.inbound.onDemonitor(caller, callee.pid, refs[1] as Ref);
+  assert.equal(callee.openRequests.size, 2);
+  made.inbound.nodeDown(caller.node, 'gone');
+  assert.equal(callee.openRequests.size, 0);
 });

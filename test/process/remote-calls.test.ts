@@ -238,6 +238,24 @@ test('answers wait for room too, up to their limit', async () => {
 });
 
 test(
+  'answers that wait for room are dropped with the connection',
+  joined(async ({ host, network, a, b }) => {
+    const keeper = startKeeper(b);
+    const call = rejection(a.call(keeper.pid, 1), 'noconnection');
+    await host.settle();
+    network.signalsMax = 0;
+    b.reply(keeper.froms[0] as From, 'waits');
+    await host.settle();
+    network.signalsMax = 10;
+    network.disconnect(a, b);
+    network.connect(a, b);
+    await host.runUntil(call);
+    await host.settle();
+    assert.deepEqual(network.trace, ['a> send $gen_call']);
+  }),
+);
+
+test(
   'casts and sends arrive as what they are, in order',
   joined(async ({ host, a, b }) => {
     const recorder = startRecorder(b);

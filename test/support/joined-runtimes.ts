@@ -86,8 +86,8 @@ export class TestNetwork {
     ] as const) {
       const direction = this.#directions.get(keyOf(from.name, to.name));
       this.#directions.delete(keyOf(from.name, to.name));
-      direction?.cut();
       to.inbound.nodeDown(from.name, 'cut by the test');
+      direction?.cut();
     }
   }
 
