@@ -5,7 +5,6 @@ export type {
   DistributionOptions,
   ListenOptions,
 } from './options.ts';
-export { defaultLimits } from './options.ts';
 export type { ProbeExpectation, ProbeOptions, ProbeVerdict } from './probe.ts';
 export type { ConnectedNode, Distribution, DistributionStats, Unobserve } from './tcp.ts';
 export { createDistribution } from './tcp.ts';

@@ -58,7 +58,7 @@ export interface ListenOptions {
 
 const mebibyte = 1024 * 1024;
 
-export const defaultLimits: DistributionLimits = {
+const defaultLimits: DistributionLimits = {
   frameBytesMax: 128 * mebibyte,
   sendBufferBytesMax: 64 * mebibyte,
   netTickMs: 60_000,
