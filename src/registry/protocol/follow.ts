@@ -112,7 +112,9 @@ export function onGrant(c: Context, from: MemberKey, message: MessageOf<'grant'>
   if (sentAt === undefined) return;
   const leaders = s.store.view?.record?.durations;
   const sessionMs = Math.min(s.config.durations.sessionMs, leaders?.sessionMs ?? Infinity);
+  const first = follow.sessionUntil === null;
   extendSession(c, sentAt + shorten(sessionMs, slower(s.config.durations, leaders)));
+  if (first) resendAll(c);
 }
 
 export function extendSession(c: Context, until: number): void {

@@ -64,9 +64,13 @@ function ask(c: Context, request: Request, id: number): number {
   return seq;
 }
 
-/** Sends the requests that were not sent in this epoch. */
+/**
+ * Sends the requests that were not sent in this epoch. Not without a session: a grant that is recorded while none runs
+ * would hold for ever here, and be given away there.
+ */
 export function flushRequests(c: Context): void {
   const { host, follow } = c.s;
+  if (follow.sessionUntil === null) return;
   while (follow.leader !== null && host.sentSeq < host.nextSeq - 1) {
     const first = host.sentSeq + 1;
     const requests: Request[] = [];
@@ -195,8 +199,14 @@ function giveBack(c: Context, entry: Entry): void {
   // Everywhere else the grant has replaced what stood there, and goes when it is taken back.
   const held = c.s.replica.entries.get(entry.key);
   if (held !== undefined && !isHosted(c, held)) removeEntry(c.s.replica, held.key, held.token);
+  noteEnd(c, entry.token);
   const seq = ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
   if (entry.token.epoch === c.s.follow.promised) c.s.host.givenBack.set(seq, entry.token.n);
+}
+
+/** A transfer may show it once more: what is asked for from here on is never answered by it. */
+function noteEnd(c: Context, token: Version): void {
+  if (compareVersions(token, c.s.host.removedUpTo) > 0) c.s.host.removedUpTo = token;
 }
 
 function findRequest(c: Context, entry: Entry): OutRequest | undefined {
@@ -243,6 +253,7 @@ export function ownGrantCommitted(c: Context, grant: { n: number; key: NameKey; 
     return;
   }
   if (wanted?.request.type === 'nothing') finish(c, wanted, { type: 'done' });
+  noteEnd(c, entry.token);
   removeEntry(s.replica, entry.key, entry.token);
   ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
 }
@@ -306,7 +317,7 @@ function removeOwn(c: Context, entries: readonly Entry[], id: number): void {
     if (held?.names.size === 0) s.host.hosted.delete(entry.pid.key);
     removeEntry(s.replica, entry.key, entry.token);
     items.push({ key: entry.key, token: entry.token });
-    if (compareVersions(entry.token, s.host.removedUpTo) > 0) s.host.removedUpTo = entry.token;
+    noteEnd(c, entry.token);
   }
   ask(c, { type: 'remove', items }, id);
 }

@@ -42,6 +42,7 @@ export class Rest {
     const expected = running.length;
     if (head.leader.record.established.length !== expected)
       return `established: ${head.leader.record.established.join(' ')} while ${expected} run`;
+    if (head.leader.peers.size !== expected) return `${head.self} still counts who runs no more`;
     if (this.#cluster.store.members.length !== expected)
       return `the store lists ${this.#cluster.store.members.join(' ')} while ${expected} run`;
     const open = [...this.#cluster.calls.values()].find((call) => call.result === null && this.#isOpen(call));
