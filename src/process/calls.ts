@@ -6,6 +6,7 @@
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
 import { Pid } from '../term/pid.ts';
+import { CallTable } from './call-table.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type Delivery, mailboxIsFull } from './delivery.ts';
 import { LocalCall } from './local-call.ts';
@@ -35,7 +36,7 @@ const TIMEOUT_DEFAULT_MS = 5000;
 export class Calls {
   readonly #parts: CallParts;
   /** Calls to other nodes by number. */
-  readonly #outgoing = new Map<number, OutgoingCall>();
+  readonly #outgoing = new CallTable();
   #pending = 0;
   #unstampedCallers: ProcessRecord[] = [];
   readonly #stamp: () => void;
@@ -88,7 +89,7 @@ export class Calls {
 
   /** From now on an answer to the call finds nobody. */
   forget(call: OutgoingCall): void {
-    this.#outgoing.delete(call.number);
+    this.#outgoing.delete(call);
   }
 
   onAnswer(number: number, reply: unknown): void {
@@ -100,7 +101,7 @@ export class Calls {
   }
 
   onNodeDown(peer: Peer): void {
-    for (const call of [...peer.calls]) call.calleeDied(noconnection);
+    for (const call of peer.calls.list()) call.calleeDied(noconnection);
     for (const request of [...peer.openRequests]) request.callerGone();
     peer.outbox.clear();
   }
@@ -136,7 +137,7 @@ export class Calls {
     call.peer = this.#parts.peers.of(to.node);
     call.number = this.#parts.references.nextNumber();
     call.ref = this.#parts.references.refOf(call.number);
-    this.#outgoing.set(call.number, call);
+    this.#outgoing.add(call);
     return call;
   }
 

@@ -19,6 +19,9 @@ export class OutgoingCall extends PendingCall implements Waiting {
   ref!: Ref;
   to!: RemoteAddress;
   peer!: Peer;
+  /** Neighbours in the list of the peer's calls. */
+  olderOfPeer: OutgoingCall | undefined = undefined;
+  newerOfPeer: OutgoingCall | undefined = undefined;
   /** Set once the request is on its way. */
   #sentThrough: Outbound | undefined = undefined;
   #monitored = false;

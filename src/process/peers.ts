@@ -4,11 +4,11 @@
 import { DGenError } from '../errors/error.ts';
 import type { Atom } from '../term/atom.ts';
 import type { Pid } from '../term/pid.ts';
+import { CallList } from './call-table.ts';
 import type { Outbound } from './distribution-port.ts';
 import type { IncomingCall } from './incoming-call.ts';
 import type { DownMonitor, PeerWatcher } from './monitors.ts';
 import { Outbox } from './outbox.ts';
-import type { OutgoingCall } from './outgoing-call.ts';
 import type { ProcessRecord } from './record.ts';
 
 /** One end of a link between a process here and one of another node. */
@@ -30,7 +30,7 @@ export class Peer {
   /** Monitors of processes here, set there: by the key of their reference. */
   readonly watchers: Map<string, PeerWatcher> = new Map();
   /** Calls to processes there that wait for an answer. */
-  readonly calls: Set<OutgoingCall> = new Set();
+  readonly calls: CallList = new CallList();
   /** Requests from there that were taken from a mailbox and are not answered yet. */
   readonly openRequests: Set<IncomingCall> = new Set();
   readonly outbox: Outbox = new Outbox();
