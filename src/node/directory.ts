@@ -10,11 +10,22 @@ export interface NodeRecord {
   /** `null` until the node listens. */
   readonly address: NodeAddress | null;
   readonly machineId: string;
+  /** Earlier starts of the name that nobody proved dead, the latest last: they may still run, paused or cut off. */
+  readonly unprovenFormers: readonly number[];
+}
+
+/** `dead`: proven. `unproven`: it did not answer, which proves nothing. `alive`: it did. */
+export type FormerVerdict = 'dead' | 'unproven' | 'alive';
+
+export interface Beginning {
+  readonly creation: number;
+  readonly unprovenFormers: readonly number[];
 }
 
 const storeTimeoutMs = 5_000;
 const cacheMs = 1_000;
 const creationMax = 2 ** 32 - 1;
+const unprovenMax = 16;
 
 export class Directory {
   readonly #tenant: Tenant;
@@ -26,16 +37,17 @@ export class Directory {
   }
 
   /**
-   * Takes the next creation for a node name. `mayReplace` is asked about the start before, if there was one.
-   * Rejects with `name_clash` when it says no, and the errors of the store.
+   * Takes the next creation for a node name. `judge` is asked about the start before, if there was one.
+   * Rejects with `name_clash` when that is alive, and the errors of the store.
    */
   async begin(
     name: string,
     machineId: string,
-    mayReplace: (former: NodeRecord) => Promise<boolean>,
-  ): Promise<number> {
+    judge: (former: NodeRecord) => Promise<FormerVerdict>,
+  ): Promise<Beginning> {
     const former = await this.#read(name);
-    if (former !== undefined && !(await mayReplace(former))) {
+    const verdict = former === undefined ? 'dead' : await judge(former);
+    if (former !== undefined && verdict === 'alive') {
       throw new DGenError('name_clash', `node ${name} runs already`, {
         expected: 'a name that no other node has',
         details: { name, address: former.address },
@@ -47,8 +59,11 @@ export class Directory {
         const stored = parse(await tx.get(keyOf('nodes', name)));
         if ((stored?.creation ?? 0) !== (former?.creation ?? 0)) throw startedElsewhere(name);
         const creation = ((former?.creation ?? 0) % creationMax) + 1;
-        tx.set(keyOf('nodes', name), encode({ creation, address: null, machineId }));
-        return creation;
+        const unproven = [...(former?.unprovenFormers ?? [])];
+        if (former !== undefined && verdict === 'unproven') unproven.push(former.creation);
+        const unprovenFormers = unproven.slice(-unprovenMax);
+        tx.set(keyOf('nodes', name), encode({ creation, address: null, machineId, unprovenFormers }));
+        return { creation, unprovenFormers };
       },
       { timeoutMs: storeTimeoutMs },
     );

@@ -39,7 +39,7 @@ import {
 } from '../registry/index.ts';
 import type { Store, Tenant } from '../storage/index.ts';
 import { atom, type Pid } from '../term/index.ts';
-import { Directory } from './directory.ts';
+import { type Beginning, Directory } from './directory.ts';
 import { storeAt } from './open-store.ts';
 
 export interface NodeOptions {
@@ -62,6 +62,7 @@ export class Node implements RegistryNode {
   readonly runtime: LocalRuntime;
   readonly tenant: Tenant;
   readonly machineId: string;
+  readonly unprovenFormers: readonly number[];
   readonly #distribution: Distribution;
   readonly #ownStore: Store | undefined;
   readonly #registries: Set<Registry> = new Set();
@@ -73,6 +74,7 @@ export class Node implements RegistryNode {
     this.runtime = parts.runtime;
     this.tenant = parts.tenant;
     this.machineId = parts.machineId;
+    this.unprovenFormers = parts.unprovenFormers;
     this.#distribution = parts.distribution;
     this.#ownStore = parts.ownStore;
   }
@@ -116,6 +118,7 @@ export class Node implements RegistryNode {
       creation: this.runtime.creation,
       address: this.#address,
       machineId: this.machineId,
+      unprovenFormers: this.unprovenFormers,
     });
   }
 
@@ -227,6 +230,7 @@ interface NodeParts {
   readonly runtime: LocalRuntime;
   readonly tenant: Tenant;
   readonly machineId: string;
+  readonly unprovenFormers: readonly number[];
   readonly distribution: Distribution;
   readonly ownStore: Store | undefined;
 }
@@ -249,7 +253,7 @@ async function assemble({
   const cookie =
     options.cookie ??
     (listensBeyondLoopback(options) ? '' : await directory.cookie((bytes) => host.random.bytes(bytes)));
-  const creation = await beginCreation({ name, host, machineId, directory, cookie });
+  const { creation, unprovenFormers } = await beginCreation({ name, host, machineId, directory, cookie });
   const runtime = createRuntime({ name: atom(name), creation, host });
   const distribution = createDistribution({
     name: atom(name),
@@ -263,7 +267,7 @@ async function assemble({
     },
   });
   runtime.attach(distribution);
-  return { name, runtime, tenant, machineId, distribution, directory };
+  return { name, runtime, tenant, machineId, unprovenFormers, distribution, directory };
 }
 
 /** Asks the address of the start before, if there was one, whether it still answers. */
@@ -273,10 +277,10 @@ async function beginCreation(how: {
   machineId: string;
   directory: Directory;
   cookie: string;
-}): Promise<number> {
+}): Promise<Beginning> {
   const { name, host, machineId, directory, cookie } = how;
   return directory.begin(name, machineId, async (former) => {
-    if (former.address === null) return true;
+    if (former.address === null) return 'unproven';
     const scout = createRuntime({ name: atom(`scout.${name}`), creation: 1, host });
     const distribution = createDistribution({
       name: scout.name,
@@ -292,7 +296,9 @@ async function beginCreation(how: {
         creation: former.creation,
         signal: new AbortController().signal,
       });
-      return answer.verdict !== 'alive';
+      if (answer.verdict === 'alive') return 'alive';
+      // Only on the machine where it listened does it prove anything that nobody, or somebody else, listens there now.
+      return answer.verdict !== 'unknown' && former.machineId === machineId ? 'dead' : 'unproven';
     } finally {
       await distribution.close();
     }

@@ -22,6 +22,8 @@ export interface MemberInfo {
   readonly address: { readonly host: string; readonly port: number } | null;
   /** Equal on nodes whose loopback addresses lead to each other. */
   readonly machineId: string;
+  /** Creations of earlier starts of the node's name that were not proven dead when it started. */
+  readonly unprovenFormers: readonly number[];
 }
 
 const membersMax = 1_000;
@@ -184,7 +186,7 @@ function decodeRecord(bytes: Uint8Array): LeaderRecord {
 
 function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {
   const info = parse(bytes) as MemberInfo;
-  return { ...info, member, node: nodeOf(member) };
+  return { ...info, unprovenFormers: info.unprovenFormers ?? [], member, node: nodeOf(member) };
 }
 
 function parse(bytes: Uint8Array): object {

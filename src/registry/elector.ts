@@ -89,11 +89,22 @@ export class Elector implements Behaviour {
     if (member !== undefined) self.send(member, message);
   }
 
-  /** A node name has one process at a time: an earlier start of it, or an earlier member in this one, has ended. */
+  /**
+   * A node has one member at a time, so another one of this very start has ended. A later start of a node that proved the
+   * earlier ones dead, on the machine where they ran, proved it for everybody.
+   */
   #look(info: MemberInfo, own: MemberInfo, self: Process): void {
-    if (info.node === own.node) {
-      if (info.creation <= own.creation) this.#tell(self, new DeathProof(info.member));
-    } else if (!this.#node.isConnected(info.node)) this.#suspect(info.member, self);
+    const replaced = info.node === own.node && info.creation === own.creation;
+    if (replaced || this.#isProvenFormer(info)) this.#tell(self, new DeathProof(info.member));
+    else if (info.node !== own.node && !this.#node.isConnected(info.node)) this.#suspect(info.member, self);
+  }
+
+  #isProvenFormer(info: MemberInfo): boolean {
+    for (const later of this.#coordination.infos.values()) {
+      const newer = later.node === info.node && later.creation > info.creation;
+      if (newer && !later.unprovenFormers.includes(info.creation)) return true;
+    }
+    return false;
   }
 
   #suspect(member: MemberKey, self: Process): void {
@@ -130,10 +141,8 @@ export class Elector implements Behaviour {
       self.signal,
     );
     const sameMachine = info.machineId === this.#node.machineId;
-    if (answer.verdict === 'refused') return sameMachine;
-    if (answer.verdict !== 'other') return false;
-    if (answer.name === info.node) return (answer.creation ?? 0) > info.creation;
-    return sameMachine;
+    // Somebody else at the very address: its listener is gone, as if it were refused.
+    return sameMachine && (answer.verdict === 'refused' || answer.verdict === 'other');
   }
 
   #pause(ms: number, self: Process): Promise<void> {

@@ -20,6 +20,8 @@ export interface RegistryNode {
   readonly address: NodeAddress | null;
   /** Equal on nodes whose addresses lead to each other: one machine, one network namespace. */
   readonly machineId: string;
+  /** Creations of earlier starts of this node's name that nobody proved dead. */
+  readonly unprovenFormers: readonly number[];
   isConnected(node: string): boolean;
   /** False when it cannot be reached now. Never rejects. */
   connect(node: string): Promise<boolean>;

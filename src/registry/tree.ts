@@ -135,8 +135,15 @@ export class RegistryTree {
   }
 
   #info(member: MemberKey): MemberInfo {
-    const { address, machineId } = this.#node;
-    return { member, node: nodeOf(member), creation: this.#runtime.creation, address, machineId };
+    const { address, machineId, unprovenFormers } = this.#node;
+    return {
+      member,
+      node: nodeOf(member),
+      creation: this.#runtime.creation,
+      address,
+      machineId,
+      unprovenFormers,
+    };
   }
 
   async ready(wait: Wait): Promise<void> {

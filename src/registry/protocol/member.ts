@@ -51,9 +51,10 @@ export function step(s: MemberState, event: Event, now: Instant): Effect[] {
   return c.out;
 }
 
-/** The next moment at which a `tick` is wanted. */
+/** The next moment at which a `tick` is wanted: not after the session, for a member fences itself in time. */
 export function wakeAt(s: MemberState, now: Instant): Instant {
-  return Math.min(now + heartbeatMs(s) / 4, Math.max(now, s.follow.claimAt));
+  const session = s.phase === 'fenced' ? Infinity : (s.follow.sessionUntil ?? Infinity);
+  return Math.min(now + heartbeatMs(s) / 4, Math.max(now, s.follow.claimAt), Math.max(now, session));
 }
 
 /** Messages to oneself, and work found on the way, until nothing is left. */
