@@ -24,7 +24,9 @@ export class ScalarReader extends ByteReader {
   readonly dialect: tags.Dialect;
   protected privateForms: boolean;
   private readonly binaries: 'string' | 'bytes';
+  /** The nodes of the two ends take turns on a connection. */
   private lastNode: Atom | undefined;
+  private otherNode: Atom | undefined;
 
   constructor(options: ScalarReaderOptions) {
     super();
@@ -140,16 +142,22 @@ export class ScalarReader extends ByteReader {
 
   /** The atom whose tag is the next byte. */
   protected node(): Atom {
-    const wire = this.lastNode?.wire;
-    if (wire !== undefined) {
-      const to = this.at + wire.length;
-      if (to <= this.end && startsWith(this.bytes, this.at, wire)) {
-        this.at = to;
-        return this.lastNode as Atom;
-      }
-    }
-    this.lastNode = this.atomTerm();
+    const last = this.lastNode;
+    if (last !== undefined && this.skips(last)) return last;
+    const other = this.otherNode;
+    this.otherNode = last;
+    this.lastNode = other !== undefined && this.skips(other) ? other : this.atomTerm();
     return this.lastNode;
+  }
+
+  /** True when that atom comes next, in the form in which it was last sent; then it is read. */
+  private skips(node: Atom): boolean {
+    const { wire } = node;
+    if (wire === undefined) return false;
+    const to = this.at + wire.length;
+    if (to > this.end || !startsWith(this.bytes, this.at, wire)) return false;
+    this.at = to;
+    return true;
   }
 
   protected atomTerm(): Atom {
