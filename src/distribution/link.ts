@@ -27,6 +27,7 @@ export interface LinkOptions {
   readonly host: Host;
   readonly limits: DistributionLimits;
   readonly codecs: TermCodecs | undefined;
+  readonly beforeInput: (() => void) | undefined;
   readonly onControl: (control: IncomingControl) => void;
   /** The link is unusable. Called once, from the event loop. */
   readonly onEnd: (reason: string) => void;
@@ -92,6 +93,7 @@ export class Link {
   receive(chunk: Uint8Array): void {
     this.#silentTicks = 0;
     if (this.#endReason !== undefined) return;
+    this.#options.beforeInput?.();
     try {
       this.#frames.push(chunk);
     } catch (error) {

@@ -42,6 +42,11 @@ export interface DistributionOptions {
   readonly inbound: Inbound;
   /** Where a node may listen, best address first; empty when nobody knows. A rejection counts as empty. */
   readonly resolve: (node: Atom) => Promise<readonly Address[]>;
+  /**
+   * Called before what one read of a socket brought is delivered: whoever lost a right while the operating-system process
+   * stood still learns it before anybody acts on old messages. Must be cheap and must not throw.
+   */
+  readonly beforeInput?: () => void;
   readonly limits?: Partial<DistributionLimits>;
   /** The classes whose instances may travel; default none. */
   readonly codecs?: TermCodecs;

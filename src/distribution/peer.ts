@@ -30,6 +30,7 @@ export interface PeerContext {
   readonly limits: DistributionLimits;
   readonly inbound: Inbound;
   readonly codecs: TermCodecs | undefined;
+  readonly beforeInput: (() => void) | undefined;
   readonly ownFlags: bigint;
   readonly attempt: Pick<AttemptOptions, 'self' | 'resolve' | 'callersSettled'>;
   /** False when there are as many links as there may be. */
@@ -194,7 +195,7 @@ export class Peer {
   }
 
   #newLink(done: HandshakeDone, socket: Socket): Link {
-    const { host, limits, codecs, ownFlags, inbound } = this.#context;
+    const { host, limits, codecs, beforeInput, ownFlags, inbound } = this.#context;
     const to: DeliverTo = { inbound, reply: (answer) => link.write(answer) };
     const link: Link = new Link({
       socket,
@@ -203,6 +204,7 @@ export class Peer {
       host,
       limits,
       codecs,
+      beforeInput,
       onControl: (control) => deliver(control, to),
       onEnd: (reason) => this.#onEnd(link, reason),
     });

@@ -246,12 +246,13 @@ class TcpDistribution implements Distribution {
   }
 
   #newContext(): PeerContext {
-    const { host, inbound, codecs, resolve } = this.#options;
+    const { host, inbound, codecs, resolve, beforeInput } = this.#options;
     return {
       host,
       limits: this.#limits,
       inbound,
       codecs,
+      beforeInput,
       ownFlags: this.#flags,
       attempt: {
         self: () => this.#newSelf(),

@@ -65,6 +65,7 @@ export class Node implements RegistryNode {
   readonly unprovenFormers: readonly number[];
   readonly #distribution: Distribution;
   readonly #ownStore: Store | undefined;
+  readonly #guards: Set<() => void>;
   readonly #registries: Set<Registry> = new Set();
   #address: NodeAddress | null = null;
   #closing: Promise<void> | undefined;
@@ -77,6 +78,7 @@ export class Node implements RegistryNode {
     this.unprovenFormers = parts.unprovenFormers;
     this.#distribution = parts.distribution;
     this.#ownStore = parts.ownStore;
+    this.#guards = parts.guards;
   }
 
   /**
@@ -196,6 +198,11 @@ export class Node implements RegistryNode {
     };
   }
 
+  guardInput(guard: () => void): () => void {
+    this.#guards.add(guard);
+    return () => this.#guards.delete(guard);
+  }
+
   async probe(
     address: NodeAddress,
     expected: { node: string; creation: number },
@@ -205,8 +212,8 @@ export class Node implements RegistryNode {
   }
 
   /**
-   * Leaves in good order: registries let go of their names and resign, processes end with reason `shutdown`, then connections close, the
-   * listener last. Idempotent.
+   * Leaves in good order: processes end with reason `shutdown`, and with them their names; registries resign; then connections close,
+   * the listener last. Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -214,10 +221,17 @@ export class Node implements RegistryNode {
   }
 
   async #close(): Promise<void> {
+    // A name is free only when its process is no more: else it could have two owners, one of them about to end.
+    await this.runtime.endAllBut([...this.#registries].flatMap((registry) => this.#processesOf(registry)));
     await Promise.all([...this.#registries].map((registry) => registry.close()));
     await this.runtime.close();
     await this.#distribution.close();
     await this.#ownStore?.close();
+  }
+
+  #processesOf({ supervisor, electorName, memberName }: Registry): Pid[] {
+    const named = [electorName, memberName].map((name) => this.runtime.whereis(atom(name)));
+    return [supervisor, ...named.filter((pid) => pid !== undefined)];
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -232,6 +246,7 @@ interface NodeParts {
   readonly machineId: string;
   readonly unprovenFormers: readonly number[];
   readonly distribution: Distribution;
+  readonly guards: Set<() => void>;
   readonly ownStore: Store | undefined;
 }
 
@@ -255,19 +270,23 @@ async function assemble({
     (listensBeyondLoopback(options) ? '' : await directory.cookie((bytes) => host.random.bytes(bytes)));
   const { creation, unprovenFormers } = await beginCreation({ name, host, machineId, directory, cookie });
   const runtime = createRuntime({ name: atom(name), creation, host });
+  const guards = new Set<() => void>();
   const distribution = createDistribution({
     name: atom(name),
     creation,
     cookie,
     host,
     inbound: runtime.inbound,
+    beforeInput: () => {
+      for (const guard of guards) guard();
+    },
     resolve: async (node) => {
       const record = await directory.find(node.name, host.clock.now());
       return record?.address == null ? [] : [record.address];
     },
   });
   runtime.attach(distribution);
-  return { name, runtime, tenant, machineId, unprovenFormers, distribution, directory };
+  return { name, runtime, tenant, machineId, unprovenFormers, distribution, guards, directory };
 }
 
 /** Asks the address of the start before, if there was one, whether it still answers. */

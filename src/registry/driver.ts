@@ -88,6 +88,15 @@ export class Driver {
     this.#schedule(now);
   }
 
+  /**
+   * Fences a member whose session lapsed while the operating-system process stood still, before old messages reach the processes
+   * that lost their names. One look at the clock otherwise.
+   */
+  guard(): void {
+    const { sessionUntil } = this.state.follow;
+    if (sessionUntil !== null && this.#host.clock.now() >= sessionUntil) this.dispatch({ type: 'tick' });
+  }
+
   /** Asks the member, and waits for its last word. Never rejects: what went wrong is in the result. */
   ask(ask: Ask, wait: Wait): Promise<Result> {
     if (this.#closed) return Promise.resolve(closedResult);

@@ -27,6 +27,8 @@ export interface RegistryNode {
   connect(node: string): Promise<boolean>;
   /** Called when a link to a node comes up or goes down. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void;
+  /** Has `guard` run before anything that came from other nodes is acted on. It must be cheap. Returns how to stop that. */
+  guardInput(guard: () => void): () => void;
   /** Asks who listens at exactly that address. Never rejects. */
   probe(
     address: NodeAddress,

@@ -43,7 +43,7 @@ export class RegistryTree {
   #driver: Driver | undefined;
   readonly #firstDriver: Promise<void>;
   #onDriver: () => void = () => undefined;
-  #stopLinks: (() => void) | undefined;
+  readonly #stops: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   /** Throws `bad_option`, `bad_name`. */
@@ -195,7 +195,7 @@ export class RegistryTree {
       await this.#leftOrLate(driver);
     }
     driver?.close();
-    this.#stopLinks?.();
+    for (const stopIt of this.#stops.splice(0)) stopIt();
     if (this.#supervisor !== undefined)
       await stop(this.#runtime, this.#supervisor, { reason: 'shutdown' }).catch(() => undefined);
   }
