@@ -75,7 +75,7 @@ export class Notifier {
     this.#closed = true;
     for (const entry of [...this.#entries]) entry.fire();
     this.#poll?.cancel();
-    this.#watcher?.close();
+    this.#stopWatching();
     if (this.#bell !== undefined) closeSync(this.#bell);
     this.#bell = undefined;
   }
@@ -97,11 +97,16 @@ export class Notifier {
     try {
       this.#openBell();
       this.#watcher = watchFile(this.#path, { persistent: false }, () => this.#look());
-      this.#watcher.on('error', () => this.#watcher?.close());
+      this.#watcher.on('error', () => this.#stopWatching());
     } catch {
       // Without a bell the poll finds everything, later. It is tried again with the next watch.
-      this.#watcher = undefined;
+      this.#stopWatching();
     }
+  }
+
+  #stopWatching(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
   }
 
   #pollOnce(): void {
