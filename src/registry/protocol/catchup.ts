@@ -1,7 +1,7 @@
 // A follower's replica: it adopts the state of a new leader, applies the stream, asks for what it missed, and takes in
 // what it pulled, in one step. Its own names it knows better than anybody: there its own word stands.
 import { heartbeatMs } from './authority.ts';
-import { onGranted, resendAll, unhide } from './host.ts';
+import { forgetEnd, forgetEnds, onGranted, resendAll, unhide } from './host.ts';
 import type { Message, Op } from './messages.ts';
 import { startPull } from './pull.ts';
 import { applyOp, dropHost, putEntry, removeEntry, totalOf } from './replica.ts';
@@ -23,8 +23,10 @@ export function onAdopt(c: Context, from: MemberKey, message: Adopt): void {
     acknowledge(c);
     return;
   }
-  if (totalsMatch(c, message)) adopted(c, message.version);
-  else startPull(c, { source: from, purpose: 'catchup', scope: null, epoch: message.epoch });
+  if (totalsMatch(c, message)) {
+    forgetEnds(c, []);
+    adopted(c, message.version);
+  } else startPull(c, { source: from, purpose: 'catchup', scope: null, epoch: message.epoch });
 }
 
 function totalsMatch(c: Context, message: Adopt): boolean {
@@ -93,6 +95,7 @@ function applyStreamed(c: Context, op: Op | undefined): void {
     return;
   }
   applyOp(s.replica, op);
+  if (op.type === 'remove') forgetEnd(c, op.key, op.token);
   if (s.host.hidden.size > 0) unhide(c);
 }
 
@@ -112,6 +115,7 @@ export function onCaughtUp(c: Context, pulled: CaughtUp): void {
     if (entry.host === s.self) onGranted(c, entry, 0);
     else if (s.replica.entries.get(entry.key)?.host !== s.self) putEntry(s.replica, entry);
   }
+  forgetEnds(c, pulled.entries);
   unhide(c);
   adopted(c, pulled.version);
 }

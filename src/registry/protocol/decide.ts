@@ -2,7 +2,7 @@
 // that is not committed, or on a name whose host is missing: such requests are parked at the name and served in the
 // order of arrival once it is certain.
 import { hasAuthority, heartbeatMs } from './authority.ts';
-import { dropOwnName, unhide } from './host.ts';
+import { dropOwnName, forgetEnd, unhide } from './host.ts';
 import type { Answer, Entry, Message, RemoveItem, Request } from './messages.ts';
 import { putEntry, removeEntry } from './replica.ts';
 import { appendOp, commitOwnGrants } from './replicate.ts';
@@ -81,6 +81,7 @@ function removeNames(
       continue;
     removeEntry(c.s.replica, key, token);
     unhide(c);
+    if (what.peer.key === c.s.self) forgetEnd(c, key, token);
     leader.uncommitted.delete(key);
     appendOp(c, leader, { type: 'remove', key, token });
     serveKey(c, leader, key);

@@ -58,7 +58,7 @@ export function onRegister(c: Context, event: EventOf<'register'>): void {
 function ask(c: Context, request: Request, id: number): number {
   const host = c.s.host;
   const seq = host.nextSeq++;
-  host.outbox.set(seq, { seq, request, id, sent: false, after: host.removedUpTo });
+  host.outbox.set(seq, { seq, request, id, sent: false });
   if (id !== 0) host.seqOf.set(id, seq);
   flushSoon(c);
   return seq;
@@ -184,6 +184,8 @@ export function onGranted(c: Context, entry: Entry, seq: number): void {
   const { s } = c;
   const held = s.replica.entries.get(entry.key);
   if (held !== undefined && sameVersion(held.token, entry.token) && isHosted(c, held)) return;
+  const ended = s.host.ended.get(entry.key);
+  if (ended !== undefined && compareVersions(entry.token, ended) <= 0) return;
   const wanted = seq === 0 ? findRequest(c, entry) : s.host.outbox.get(seq);
   if (wanted === undefined || !wants(wanted, entry)) {
     if (wanted?.request.type === 'nothing') finish(c, wanted, { type: 'done' });
@@ -199,19 +201,36 @@ function giveBack(c: Context, entry: Entry): void {
   // Everywhere else the grant has replaced what stood there, and goes when it is taken back.
   const held = c.s.replica.entries.get(entry.key);
   if (held !== undefined && !isHosted(c, held)) removeEntry(c.s.replica, held.key, held.token);
-  noteEnd(c, entry.token);
+  noteEnd(c, entry);
   const seq = ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
   if (entry.token.epoch === c.s.follow.promised) c.s.host.givenBack.set(seq, entry.token.n);
 }
 
-/** A transfer may show it once more: what is asked for from here on is never answered by it. */
-function noteEnd(c: Context, token: Version): void {
-  if (compareVersions(token, c.s.host.removedUpTo) > 0) c.s.host.removedUpTo = token;
+/** Until the leader has taken the name back, a transfer may show it once more; that must not revive it. */
+function noteEnd(c: Context, entry: Entry): void {
+  c.s.host.ended.set(entry.key, entry.token);
+}
+
+/** The leader has taken back what ended here with that token. */
+export function forgetEnd(c: Context, key: NameKey, token: Version): void {
+  const ended = c.s.host.ended.get(key);
+  if (ended !== undefined && compareVersions(ended, token) <= 0) c.s.host.ended.delete(key);
+}
+
+/** What a transfer does not show any more cannot come back. */
+export function forgetEnds(c: Context, shown: readonly Entry[]): void {
+  const { ended } = c.s.host;
+  const kept = shown.filter((entry) => ended.get(entry.key) !== undefined && entry.host === c.s.self);
+  const tokens = kept.map((entry) => ended.get(entry.key));
+  ended.clear();
+  kept.forEach((entry, index) => {
+    const token = tokens[index];
+    if (token !== undefined) ended.set(entry.key, token);
+  });
 }
 
 function findRequest(c: Context, entry: Entry): OutRequest | undefined {
-  for (const one of c.s.host.outbox.values())
-    if (wants(one, entry) && compareVersions(entry.token, one.after) > 0) return one;
+  for (const one of c.s.host.outbox.values()) if (wants(one, entry)) return one;
   return undefined;
 }
 
@@ -253,7 +272,7 @@ export function ownGrantCommitted(c: Context, grant: { n: number; key: NameKey; 
     return;
   }
   if (wanted?.request.type === 'nothing') finish(c, wanted, { type: 'done' });
-  noteEnd(c, entry.token);
+  noteEnd(c, entry);
   removeEntry(s.replica, entry.key, entry.token);
   ask(c, { type: 'remove', items: [{ key: entry.key, token: entry.token }] }, 0);
 }
@@ -317,7 +336,7 @@ function removeOwn(c: Context, entries: readonly Entry[], id: number): void {
     if (held?.names.size === 0) s.host.hosted.delete(entry.pid.key);
     removeEntry(s.replica, entry.key, entry.token);
     items.push({ key: entry.key, token: entry.token });
-    noteEnd(c, entry.token);
+    noteEnd(c, entry);
   }
   ask(c, { type: 'remove', items }, id);
 }

@@ -13,7 +13,7 @@ import type {
   StoreOp,
   StoreView,
 } from './types.ts';
-import { type Version, zeroVersion } from './version.ts';
+import type { Version } from './version.ts';
 
 export interface MemberState {
   readonly config: Config;
@@ -94,8 +94,6 @@ export interface OutRequest {
   id: number;
   /** Some leader may have it. */
   sent: boolean;
-  /** A grant that answers it has a higher token: everything up to here was granted, and removed here, before. */
-  readonly after: Version;
 }
 
 export interface HostState {
@@ -111,8 +109,8 @@ export interface HostState {
   sentAt: Instant;
   /** Consistent reads, by client's id. */
   readonly asks: Map<number, { readonly key: NameKey; sentAt: Instant }>;
-  /** The highest token of the registrations that ended here. */
-  removedUpTo: Version;
+  /** Registrations that ended here, and that a transfer may still show: by name the token. */
+  readonly ended: Map<NameKey, Version>;
   /** Grants that nobody here wanted any more, by the number of the request that gives them back: the n of the grant. */
   readonly givenBack: Map<number, number>;
   /** Unregistered here but hosted elsewhere: hidden from local lookups until the removal arrives. */
@@ -316,7 +314,7 @@ export function createHost(): HostState {
     sentSeq: 0,
     sentAt: -Infinity,
     asks: new Map(),
-    removedUpTo: zeroVersion,
+    ended: new Map(),
     givenBack: new Map(),
     hidden: new Map(),
   };

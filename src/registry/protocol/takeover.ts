@@ -97,19 +97,27 @@ export function onTruth(
     removeEntry(c.s.replica, old.key, old.token);
     if (leader.complete) appendOp(c, leader, { type: 'remove', key: old.key, token: old.token });
   }
-  for (const entry of pulled.entries) takeTruth(c, leader, entry);
+  for (const entry of pulled.entries) takeIn(c, leader, { entry, hearsay: false });
   peerSynced(c, leader, peer);
   advanceTakeover(c);
 }
 
-function takeTruth(c: Context, leader: LeaderState, entry: Entry): void {
+/**
+ * Where another host stands for the name: what nobody but an old table says of a host that has not spoken is no claim of
+ * that host, and the later grant is the one that holds. Two hosts that claim it are a conflict: the higher token stays.
+ */
+function takeIn(c: Context, leader: LeaderState, what: { entry: Entry; hearsay: boolean }): void {
+  const { entry, hearsay } = what;
   const holder = c.s.replica.entries.get(entry.key);
-  if (holder !== undefined && compareVersions(holder.token, entry.token) === 0) return;
+  const order = holder === undefined ? -1 : compareVersions(holder.token, entry.token);
+  if (order === 0 || (hearsay && order > 0)) return;
   if (holder !== undefined && holder.host !== entry.host) {
-    c.out.push({ type: 'alarm', what: `two hosts claim one name: ${holder.host} and ${entry.host}` });
-    const keepsHolder = compareVersions(holder.token, entry.token) > 0;
-    endLoser(c, leader, keepsHolder ? entry : holder);
-    if (keepsHolder) return;
+    const spoken = leader.peers.get(holder.host)?.synced === true;
+    if (spoken || order > 0) {
+      c.out.push({ type: 'alarm', what: `two hosts claim one name: ${holder.host} and ${entry.host}` });
+      endLoser(c, leader, order > 0 ? entry : holder);
+    }
+    if (order > 0) return;
   }
   putEntry(c.s.replica, entry);
   if (leader.complete) appendOp(c, leader, { type: 'put', entry, seq: 0 });
@@ -146,7 +154,7 @@ export function onMissing(
   const peer = leader?.peers.get(source);
   if (leader === null || peer === undefined || leader.complete) return;
   for (const old of pulled.stale) removeEntry(c.s.replica, old.key, old.token);
-  for (const entry of pulled.entries) takeTruth(c, leader, entry);
+  for (const entry of pulled.entries) takeIn(c, leader, { entry, hearsay: true });
   peer.missing ??= new Set();
   peer.missing.add(pulled.host);
   advanceTakeover(c);
