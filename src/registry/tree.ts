@@ -91,8 +91,9 @@ export class RegistryTree {
       ...(link === undefined ? {} : { link }),
     };
     this.#supervisor = await start(this.#runtime, Supervisor, argument, options);
-    this.#stopLinks = this.#node.onLink((peer, up) =>
-      this.#driver?.dispatch({ type: 'link', node: peer, up }),
+    this.#stops.push(
+      this.#node.onLink((peer, up) => this.#driver?.dispatch({ type: 'link', node: peer, up })),
+      this.#node.guardInput(() => this.#driver?.guard()),
     );
     if (this.options.readyTimeoutMs > 0) await this.ready({ timeoutMs: this.options.readyTimeoutMs });
   }
