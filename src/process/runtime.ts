@@ -5,7 +5,7 @@ import type { Atom } from '../term/atom.ts';
 import type { Pid } from '../term/pid.ts';
 import type { Ref } from '../term/ref.ts';
 import { assemble } from './assemble.ts';
-import { closeRuntime } from './close.ts';
+import { closeRuntime, endAllBut } from './close.ts';
 import type { Inbound, Outbound } from './distribution-port.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { limitsFrom, type RuntimeLimits } from './limits.ts';
@@ -37,6 +37,11 @@ export interface LocalRuntime extends Runtime {
   /** From now on signals to other nodes go there; before, every other node is one that is not connected. */
   attach(outbound: Outbound): void;
   readonly inbound: Inbound;
+  /**
+   * The first half of `close`: ends all processes but these, as `close` does, and nothing can be spawned from then on (`closed`). For
+   * services that must see the others end, as a registry that frees their names only then.
+   */
+  endAllBut(kept: readonly Pid[]): Promise<void>;
 }
 
 /** A runtime without processes. Throws `bad_option` for a creation or limit out of range. It holds no resources until something is started in it. */
@@ -147,6 +152,10 @@ class NodeRuntime implements LocalRuntime {
 
   processCount(): number {
     return this.#parts.table.size;
+  }
+
+  endAllBut(kept: readonly Pid[]): Promise<void> {
+    return endAllBut(this.#parts, kept);
   }
 
   close(): Promise<void> {
