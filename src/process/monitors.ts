@@ -98,6 +98,11 @@ export class Monitors {
     this.#parts = parts;
   }
 
+  /** Monitors on processes of other nodes. */
+  get remoteCount(): number {
+    return this.#remote.size;
+  }
+
   /** `self.monitor`. */
   monitor(owner: ProcessRecord, to: Pid | LocalName | NamedTarget): Ref {
     const number = this.#parts.references.nextNumber();

@@ -25,6 +25,24 @@ test(
 );
 
 test(
+  'a message that the process sends itself before it waits is handled after',
+  inWorld(async ({ host, runtime }) => {
+    const seen: string[] = [];
+    const pid = runtime.spawnBehaviour({
+      async handle(message, self) {
+        seen.push(`begin ${message}`);
+        if (message === 1) self.send(self.self, 2);
+        await new Promise<void>((resolve) => void host.timers.after(10, resolve));
+        seen.push(`end ${message}`);
+      },
+    });
+    runtime.send(pid, 1);
+    await host.runFor(25);
+    assert.deepEqual(seen, ['begin 1', 'end 1', 'begin 2', 'end 2']);
+  }),
+);
+
+test(
   'nothing of a process runs in the stack of who starts it or sends to it',
   inWorld(async ({ host, runtime }) => {
     const seen: string[] = [];

@@ -79,6 +79,7 @@ for (const kind of ['typescript', 'erlang'] as const) {
           b.exit(pid, tuple('crash', 1));
           assert.deepEqual((await host.runUntil(call)).details.reason, tuple('crash', 1));
         }
+        assert.ok(!network.trace.includes('a> demonitor'), 'what has fired need not be taken back');
         const lost = rejection(a.call(startSilent(b), 1), 'noconnection');
         await host.settle();
         network.disconnect(a, b);
@@ -182,11 +183,12 @@ test(
     assert.equal((await hopeless).maybeExecuted, false);
     network.signalsMax = 1000;
     assert.throws(() => a.cast(recorder.pid, 'would overtake'), { code: 'send_buffer_full' });
+    calls.push(a.call(recorder.pid, 'fourth'));
     network.signalsMax = 1;
     network.release(a, b);
-    assert.deepEqual(await host.runUntil(Promise.all(calls)), ['first', 'second', 'third']);
+    assert.deepEqual(await host.runUntil(Promise.all(calls)), ['first', 'second', 'third', 'fourth']);
     const seen = recorder.messages.map((message) => (isCallMessage(message) ? message.request : message));
-    assert.deepEqual(seen, ['fills the link', 'first', 'second', 'third']);
+    assert.deepEqual(seen, ['fills the link', 'first', 'second', 'third', 'fourth']);
     a.send(recorder.pid, 'room again');
     await host.settle();
   }),

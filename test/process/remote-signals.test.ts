@@ -212,6 +212,21 @@ test(
 );
 
 test(
+  'a monitor of a node that is gone is forgotten: its end is told to nobody',
+  joined(async ({ host, network, a, b }) => {
+    const target = startSilent(a);
+    const watcher = startRecorder(b);
+    await host.runUntil(watcher.run((self) => self.monitor(target)));
+    await host.settle();
+    network.disconnect(a, b);
+    network.connect(a, b);
+    a.exit(target, 'crash');
+    await host.settle();
+    assert.deepEqual(network.trace, ['b> monitor']);
+  }),
+);
+
+test(
   'demonitor reaches the other node, and an owner that dies takes its monitors along',
   joined(async ({ host, network, a, b }) => {
     const target = startSilent(b);
