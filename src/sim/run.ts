@@ -88,6 +88,8 @@ function play(parts: Parts): number {
   timeline.runUntil(options.faultsUntilMs);
   workload.end();
   faults.heal();
+  // What was under way, in the network and in the store, arrives before the clock of liveness starts.
+  timeline.runUntil(timeline.now + Math.max(options.weather.spikeMs, options.storeWeather.lateMaxMs));
   const restAfterMs = waitForRest(judged, restWithinMs(options));
   judged.rest.check();
   checkFresh(judged);

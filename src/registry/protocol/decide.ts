@@ -8,7 +8,7 @@ import { putEntry, removeEntry } from './replica.ts';
 import { appendOp, commitOwnGrants } from './replicate.ts';
 import { type Context, flushSoon, type LeaderState, type Parked, type Peer, send } from './state.ts';
 import type { MemberKey, NameKey, Result } from './types.ts';
-import { sameVersion } from './version.ts';
+import { sameVersion, type Version } from './version.ts';
 
 type RegisterRequest = Extract<Request, { type: 'register' }>;
 
@@ -77,8 +77,10 @@ function removeNames(
     const entry = c.s.replica.entries.get(key);
     // Where the leader is the host, its replica has let go already: the followers are told all the same.
     const own = what.peer.key === c.s.self && entry === undefined;
-    if (!own && (entry === undefined || entry.host !== what.peer.key || !sameVersion(entry.token, token)))
+    if (!own && (entry === undefined || entry.host !== what.peer.key || !sameVersion(entry.token, token))) {
+      finishLeaving(c, leader, key);
       continue;
+    }
     removeEntry(c.s.replica, key, token);
     unhide(c);
     if (what.peer.key === c.s.self) forgetEnd(c, key, token);
@@ -208,7 +210,7 @@ function serveUnregister(
   }
   const others = leader.leaving.get(key) ?? [];
   leader.leaving.set(key, [...others, { from, seq, token: entry.token }]);
-  askHostToDrop(c, leader, key);
+  askHostToDrop(c, key, entry.token);
 }
 
 /** Answers those who asked for a registration to end that has ended. */
@@ -228,14 +230,18 @@ function finishLeaving(c: Context, leader: LeaderState, key: NameKey): void {
 export function retryDrops(c: Context, leader: LeaderState): void {
   if (leader.leaving.size === 0 || c.now - leader.dropsAskedAt < heartbeatMs(c.s)) return;
   leader.dropsAskedAt = c.now;
-  for (const key of leader.leaving.keys()) askHostToDrop(c, leader, key);
+  for (const key of [...leader.leaving.keys()]) {
+    finishLeaving(c, leader, key);
+    const token = leader.leaving.get(key)?.[0]?.token;
+    if (token !== undefined) askHostToDrop(c, key, token);
+  }
 }
 
-function askHostToDrop(c: Context, leader: LeaderState, key: NameKey): void {
+function askHostToDrop(c: Context, key: NameKey, token: Version): void {
   const entry = c.s.replica.entries.get(key);
-  if (entry === undefined) return;
-  if (entry.host === c.s.self) dropOwnName(c, key, entry.token);
-  else send(c, entry.host, { type: 'drop', epoch: leader.epoch, key, token: entry.token });
+  if (entry === undefined || !sameVersion(entry.token, token)) return;
+  if (entry.host === c.s.self) dropOwnName(c, key, token);
+  else send(c, entry.host, { type: 'drop', epoch: c.s.follow.promised, key, token });
 }
 
 function answer(c: Context, leader: LeaderState, what: { to: MemberKey; seq: number; result: Result }): void {

@@ -55,7 +55,7 @@ function attend(c: Context, leader: LeaderState, peer: Peer): void {
     adoptPeer(c, leader, peer);
 }
 
-export function ping(c: Context, leader: LeaderState, peer: Peer): void {
+function ping(c: Context, leader: LeaderState, peer: Peer): void {
   peer.pingedAt = c.now;
   const number = ++peer.ping;
   peer.pings.set(number, c.now);
@@ -176,7 +176,7 @@ function planChanges(c: Context, leader: LeaderState): Changes {
 function mustGo(c: Context, leader: LeaderState, peer: Peer): boolean {
   if (peer.key === c.s.self) return false;
   if (peer.evicting || c.s.dead.has(peer.key)) return true;
-  if (peer.goodbye) return (c.s.replica.digests.get(peer.key)?.count ?? 0) === 0;
+  if (peer.goodbye && (c.s.replica.digests.get(peer.key)?.count ?? 0) === 0) return true;
   return !sessionMayRun(c.s, leader, { grantedAt: peer.grantedAt, now: c.now });
 }
 
@@ -188,6 +188,7 @@ function mayLoseRecord(
 ): boolean {
   const peer = leader.peers.get(of.key);
   if (peer?.goodbye !== true || c.s.dead.has(of.key)) return true;
+  if (!sessionMayRun(c.s, leader, { grantedAt: peer.grantedAt, now: c.now })) return true;
   return !leader.record.established.includes(of.key) || of.removing.includes(of.key);
 }
 

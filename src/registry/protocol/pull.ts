@@ -11,6 +11,9 @@ import type { Version } from './version.ts';
 type PullMessage = Extract<Message, { type: 'pull' }>;
 type PulledMessage = Extract<Message, { type: 'pulled' }>;
 
+/** Questions for one part before the transfer starts anew. */
+const triesMax = 8;
+
 /** Asks the source, unless a transfer of the same kind from it is under way. One transfer for each source at a time. */
 export function startPull(
   c: Context,
@@ -25,6 +28,7 @@ export function startPull(
     scope: what.scope,
     part: 0,
     askedAt: c.now,
+    tries: 0,
     entries: [],
     differing: [],
   };
@@ -34,6 +38,7 @@ export function startPull(
 
 function ask(c: Context, source: MemberKey, pull: Pull): void {
   pull.askedAt = c.now;
+  pull.tries++;
   const hosts = pull.scope === null ? [...c.s.replica.digests.keys()] : [pull.scope];
   const digests =
     pull.part === 0
@@ -49,9 +54,15 @@ function ask(c: Context, source: MemberKey, pull: Pull): void {
   });
 }
 
-/** Asks again where the question or its answer was lost. */
+/** Asks again where the question or its answer was lost; from the beginning where the source may have lost the list. */
 export function retryPulls(c: Context): void {
-  for (const [source, pull] of c.s.pulls) if (c.now - pull.askedAt >= heartbeatMs(c.s)) ask(c, source, pull);
+  for (const [source, pull] of [...c.s.pulls]) {
+    if (c.now - pull.askedAt < heartbeatMs(c.s)) continue;
+    if (pull.part > 0 && pull.tries >= triesMax) {
+      c.s.pulls.delete(source);
+      startPull(c, { source, purpose: pull.purpose, scope: pull.scope, epoch: pull.epoch });
+    } else ask(c, source, pull);
+  }
 }
 
 export function onPull(c: Context, from: MemberKey, message: PullMessage): void {
@@ -117,6 +128,7 @@ export function onPulled(c: Context, from: MemberKey, message: PulledMessage): v
   for (const entry of message.entries) pull.entries.push(entry);
   if (!message.last) {
     pull.part++;
+    pull.tries = 0;
     ask(c, from, pull);
     return;
   }

@@ -98,7 +98,7 @@ export function entriesIn(replica: Replica, wanted: ReadonlyMap<MemberKey, Reado
   return found;
 }
 
-export function bucketOf(key: NameKey, buckets: number): number {
+function bucketOf(key: NameKey, buckets: number): number {
   return (hashKey(key, 0x9e3779b9) >>> 0) % buckets;
 }
 

@@ -212,6 +212,8 @@ export interface Pull {
   readonly scope: MemberKey | null;
   part: number;
   askedAt: Instant;
+  /** How often this part was asked for. */
+  tries: number;
   entries: Entry[];
   differing: readonly (readonly [MemberKey, readonly number[]])[];
 }
@@ -305,7 +307,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
   };
 }
 
-export function createHost(): HostState {
+function createHost(): HostState {
   return {
     hosted: new Map(),
     outbox: new Map(),

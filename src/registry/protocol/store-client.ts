@@ -76,7 +76,7 @@ function settleCertain(c: Context, inflight: Inflight, applied: boolean): Settle
 }
 
 /** What the record that now stands in the store says of an undecided write. */
-export function settleByRecord(c: Context, record: LeaderRecord | null): Settled[] {
+function settleByRecord(c: Context, record: LeaderRecord | null): Settled[] {
   const undecided = c.s.store.undecided;
   if (undecided === null || sameRecord(record, undecided.op.expect)) return [];
   c.s.store.undecided = null;

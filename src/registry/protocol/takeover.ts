@@ -153,8 +153,11 @@ export function onMissing(
   const leader = c.s.leader;
   const peer = leader?.peers.get(source);
   if (leader === null || peer === undefined || leader.complete) return;
-  for (const old of pulled.stale) removeEntry(c.s.replica, old.key, old.token);
-  for (const entry of pulled.entries) takeIn(c, leader, { entry, hearsay: true });
+  // The host may have spoken for itself since: nobody knows better.
+  if (leader.peers.get(pulled.host)?.promised === null) {
+    for (const old of pulled.stale) removeEntry(c.s.replica, old.key, old.token);
+    for (const entry of pulled.entries) takeIn(c, leader, { entry, hearsay: true });
+  }
   peer.missing ??= new Set();
   peer.missing.add(pulled.host);
   advanceTakeover(c);
