@@ -97,7 +97,7 @@ async function fill(
         do: 'register',
         prefix: `${names.prefix}-${node.name}-`,
         count: each,
-        inFlight: 256,
+        inFlight: 2_000,
       }),
     ),
   );

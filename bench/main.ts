@@ -1,5 +1,5 @@
 // `npm run bench`: measures each thing beside its floor in the same run, prints a table, and with `--json FILE` writes the
-// rows as JSON. `--only a,b` runs a part. Medians; the machine that ran it is named above the table.
+// rows as JSON. `--part a,b` runs a part. Medians; the machine that ran it is named above the table.
 import { writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -129,8 +129,8 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
 
 let floor64: number | undefined;
 
-const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });
-const wanted = options.only?.split(',') ?? Object.keys(benchmarks);
+const { values: options } = parseArgs({ options: { json: { type: 'string' }, part: { type: 'string' } } });
+const wanted = options.part?.split(',') ?? Object.keys(benchmarks);
 const model = cpus()[0]?.model ?? 'unknown processor';
 console.log(
   `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${model}, Linux ${release()}, Node.js ${process.version}\n`,

@@ -31,7 +31,7 @@ export class Counter extends GenServer {
   };
 }
 
-export const idle: Behaviour = { handle() {} };
+const idle: Behaviour = { handle() {} };
 
 export const fast: RegistryOptions = { leaseMs: 1_000, sessionMs: 3_000 };
 
