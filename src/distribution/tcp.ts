@@ -39,6 +39,8 @@ export interface ConnectedNode {
 export interface DistributionStats {
   readonly connected: number;
   readonly dialling: number;
+  /** Nodes that something is remembered of, the two above included; others are forgotten some seconds after the last failure or loss. */
+  readonly known: number;
   /** Callers in the handshake. */
   readonly handshaking: number;
   /** Bytes that wait for peers. */
@@ -196,6 +198,7 @@ class TcpDistribution implements Distribution {
     return {
       connected: this.#up.size,
       dialling: peers.filter((peer) => peer.isDialling).length,
+      known: peers.length,
       handshaking: this.#listener.handshakeCount,
       bytesBuffered: peers.reduce((sum, peer) => sum + (peer.link?.bytesBuffered ?? 0), 0),
       refused: { ...this.#refused },

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
+import { ownFlags } from '../../../src/distribution/protocol/flags.ts';
+import { encodeName } from '../../../src/distribution/protocol/handshake-messages.ts';
 import { hasCode } from '../../../src/errors/error.ts';
 import { atom, Pid } from '../../../src/term/index.ts';
 import { Cluster, type TestNode, until } from './support.ts';
@@ -146,6 +148,41 @@ test('a peer that comes after failures is dialled again within the longest pause
   }, 'connected');
   assert.ok(performance.now() - before < 1_000);
 });
+
+test('nodes that cannot be reached are forgotten', deadline, async () => {
+  const a = await cluster.start('a@t', { limits: { backoffMaxMs: 50 } });
+  const gone = Array.from({ length: 100 }, (_, index) => new Pid(atom(`gone${index}@t`), 1, 0, 1));
+  for (const pid of gone) a.distribution.send(a.pid(), pid, 'hello');
+  await until(() => a.events.length === gone.length, 'all failed');
+  for (const pid of gone) a.distribution.send(a.pid(), pid, 'within the pause');
+  assert.equal(a.distribution.stats().known, gone.length);
+  await until(() => a.distribution.stats().known === 0, 'forgotten');
+});
+
+test(
+  'a signal waits for the handshake of a caller of that name, and dials when that comes to nothing',
+  deadline,
+  async () => {
+    const a = await cluster.start('a@t');
+    const b = await cluster.start('b@t');
+    const pretender = await cluster.socket(a);
+    pretender.write(encodeName({ name: b.name.name, creation: 1, flags: ownFlags(), marker: undefined }));
+    await new Promise((resolve) => pretender.once('data', resolve));
+    a.distribution.send(a.pid(), b.pid(), 'hello');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(a.distribution.isConnected(b.name), false, 'it waits');
+    pretender.destroy();
+    await until(() => b.messages.length === 1, 'dialled');
+    const second = await cluster.socket(b);
+    second.write(encodeName({ name: 'z@t', creation: 1, flags: ownFlags(), marker: undefined }));
+    await new Promise((resolve) => second.once('data', resolve));
+    const z = await cluster.start('z@t');
+    const before = performance.now();
+    b.distribution.send(b.pid(), z.pid(), 'hello');
+    await until(() => z.messages.length === 1, 'dialled in spite of the pretender');
+    assert.ok(performance.now() - before < 2_000, 'after a short grace');
+  },
+);
 
 test('a second address is tried when the first is dead', deadline, async () => {
   const a = await cluster.start('a@t');
