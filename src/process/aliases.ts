@@ -11,6 +11,10 @@ export class Aliases {
     this.#references = references;
   }
 
+  get count(): number {
+    return this.#records.size;
+  }
+
   create(record: ProcessRecord): Ref {
     const number = this.#references.nextNumber();
     this.#records.set(number, record);

@@ -82,6 +82,7 @@ test('the dead leave nothing with the living', async () => {
   assert.deepEqual(made.names.list(), []);
   assert.equal(made.calls.pending, 0);
   assert.equal(made.monitors.remoteCount, 0);
+  assert.equal(made.aliases.count, 0);
   assert.equal(made.deadlines.size, 0);
   for (const peer of made.peers.list()) assert.ok(peer.isIdle, `something is left for ${peer.node.name}`);
 });

@@ -80,6 +80,8 @@ for (const kind of ['typescript', 'erlang'] as const) {
           assert.deepEqual((await host.runUntil(call)).details.reason, tuple('crash', 1));
         }
         assert.ok(!network.trace.includes('a> demonitor'), 'what has fired need not be taken back');
+        const downs = network.trace.filter((signal) => signal === 'b> down').length;
+        assert.equal(downs, 5, 'each call hears of it once');
         const lost = rejection(a.call(startSilent(b), 1), 'noconnection');
         await host.settle();
         network.disconnect(a, b);
