@@ -4,7 +4,7 @@ import type { Pid } from '../term/pid.ts';
 import type { Ref } from '../term/ref.ts';
 import type { NamedTarget } from './distribution-port.ts';
 import { isRequest } from './requests.ts';
-import type { CallMessage, CastMessage, DownMessage, ExitMessage } from './types.ts';
+import type { CallMessage, CastMessage, DownMessage, ExitMessage, ViaName } from './types.ts';
 
 export class Cast implements CastMessage {
   readonly kind = 'cast';
@@ -18,10 +18,10 @@ export class Cast implements CastMessage {
 export class Down implements DownMessage {
   readonly kind = 'down';
   readonly ref: Ref;
-  readonly target: Pid | NamedTarget;
+  readonly target: Pid | NamedTarget | ViaName;
   readonly reason: unknown;
 
-  constructor(ref: Ref, target: Pid | NamedTarget, reason: unknown) {
+  constructor(ref: Ref, target: Pid | NamedTarget | ViaName, reason: unknown) {
     this.ref = ref;
     this.target = target;
     this.reason = reason;

@@ -14,7 +14,7 @@ import { noconnection, noproc } from './reasons.ts';
 import type { ProcessRecord } from './record.ts';
 import type { References } from './references.ts';
 import { sendReason } from './remote-reason.ts';
-import type { LocalName } from './types.ts';
+import type { LocalName, ViaName } from './types.ts';
 
 /** Hangs on a process and is told of its end, once. */
 export interface Watcher {
@@ -112,6 +112,13 @@ export class Monitors {
       this.#parts.delivery.deliverSignal(owner, new Down(ref, target, reason));
     };
     if (owner.alive) this.#set(new DownMonitor(number, { owner, target }, notify), ref);
+    return ref;
+  }
+
+  /** A monitor on a name that nothing has. */
+  absent(owner: ProcessRecord, target: ViaName): Ref {
+    const ref = this.#parts.references.refOf(this.#parts.references.nextNumber());
+    if (owner.alive) this.#parts.delivery.deliverSignal(owner, new Down(ref, target, noproc));
     return ref;
   }
 

@@ -7,6 +7,7 @@ import { ProcessExit } from './executor.ts';
 import type { RuntimeParts } from './parts.ts';
 import { receive } from './receive.ts';
 import type { ProcessRecord } from './record.ts';
+import { isVia } from './router.ts';
 import type {
   Destination,
   LocalName,
@@ -14,6 +15,7 @@ import type {
   ProcessMain,
   Runtime,
   SpawnOptions,
+  ViaName,
   WaitOptions,
 } from './types.ts';
 
@@ -65,8 +67,11 @@ export class ProcessHandle implements Process {
     this.#parts.links.unlink(this.#record, pid);
   }
 
-  monitor(target: Pid | LocalName | NamedTarget): Ref {
-    return this.#parts.monitors.monitor(this.#record, target);
+  monitor(target: Pid | LocalName | NamedTarget | ViaName): Ref {
+    const { monitors } = this.#parts;
+    if (!isVia(target)) return monitors.monitor(this.#record, target);
+    const pid = target.via.whereisName(this.runtime, target.name);
+    return pid === undefined ? monitors.absent(this.#record, target) : monitors.monitor(this.#record, pid);
   }
 
   demonitor(ref: Ref): void {

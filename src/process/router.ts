@@ -12,7 +12,7 @@ import type { RemoteAddress } from './outgoing-call.ts';
 import type { Peers } from './peers.ts';
 import type { ProcessTable } from './process-table.ts';
 import { ProcessRecord } from './record.ts';
-import type { Destination, Runtime } from './types.ts';
+import type { Destination, Runtime, ViaName } from './types.ts';
 
 export interface RouterParts {
   readonly table: ProcessTable;
@@ -83,7 +83,7 @@ export class Router {
   }
 }
 
-function isVia(to: Destination): to is Extract<Destination, { via: unknown }> {
+export function isVia(to: Destination): to is ViaName {
   return typeof to === 'object' && to !== null && 'via' in to;
 }
 

@@ -70,8 +70,11 @@ export interface Process {
   cast(to: Destination, request: unknown): void;
   link(pid: Pid): void;
   unlink(pid: Pid): void;
-  /** The `DownMessage` comes with this reference; at once with reason `noproc` where nothing runs. */
-  monitor(target: Pid | LocalName | NamedTarget): Ref;
+  /**
+   * The `DownMessage` comes with this reference; at once with reason `noproc` where nothing runs. A via name is looked up now: it is
+   * the process found that is monitored, not whoever holds the name later.
+   */
+  monitor(target: Pid | LocalName | NamedTarget | ViaName): Ref;
   /** After it no `DownMessage` of this reference is delivered, also not one that waits in the mailbox. */
   demonitor(ref: Ref): void;
   /** Returns the former value. Trapped exit signals come as `ExitMessage`. */
@@ -118,8 +121,8 @@ export interface From {
 export interface DownMessage {
   readonly kind: 'down';
   readonly ref: Ref;
-  /** What was monitored: a pid, or a name with its node. */
-  readonly target: Pid | NamedTarget;
+  /** What was monitored: a pid, or a name with its node; a via name only where nothing had it. */
+  readonly target: Pid | NamedTarget | ViaName;
   readonly reason: unknown;
 }
 

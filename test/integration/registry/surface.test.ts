@@ -1,7 +1,16 @@
 // The public functions of the reference, each with its meaning, on two nodes.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { addressOf, atom, compareTokens, GenServer, hasCode, Registry, tuple } from '../../../src/index.ts';
+import {
+  addressOf,
+  atom,
+  compareTokens,
+  GenServer,
+  hasCode,
+  isDownMessage,
+  Registry,
+  tuple,
+} from '../../../src/index.ts';
 import { Counter, eventually, type Pair, pair, spawnIdle } from './support.ts';
 
 describe('the registry on two nodes', { timeout: 60_000 }, () => {
@@ -193,16 +202,27 @@ describe('the registry on two nodes', { timeout: 60_000 }, () => {
 
   it('serves a typed address of a server that monitors another by name', async () => {
     const { a, ra } = all;
+    const reasons: unknown[] = [];
     class Watcher extends GenServer {
+      handleInfo(message: unknown): void {
+        if (isDownMessage(message)) reasons.push(message.reason);
+      }
       handleCall = {
         watch: (name: string): string => {
-          this.process.monitor(ra.whereis(name) as never);
+          this.process.monitor(ra.via(name));
           return 'watching';
         },
       };
     }
     const watcher = await a.start(Watcher);
     assert.equal(await a.call(watcher, 'watch', 'room-1'), 'watching');
+    const doomed = spawnIdle(a);
+    await ra.register('watched', doomed);
+    await a.call(watcher, 'watch', 'watched');
+    await a.call(watcher, 'watch', 'nobody at all');
+    a.runtime.exit(doomed, atom('kill'));
+    await eventually('both went down', () => reasons.length === 2);
+    assert.deepEqual(reasons, [atom('noproc'), atom('killed')]);
     assert.equal(await a.call(addressOf(Counter, ra.via('room-1')), 'increment', 0), 8);
   });
 });
