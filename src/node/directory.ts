@@ -24,6 +24,8 @@ export interface Beginning {
 
 const storeTimeoutMs = 5_000;
 const cacheMs = 1_000;
+/** Who dials waits for a store that is away no longer than this, and goes by the last address known. */
+const findTimeoutMs = 1_000;
 const creationMax = 2 ** 32 - 1;
 const unprovenMax = 16;
 
@@ -87,7 +89,7 @@ export class Directory {
     const cached = this.#cache.get(name);
     if (cached !== undefined && now - cached.readAt < cacheMs) return cached.record;
     try {
-      const record = await this.#read(name);
+      const record = await this.#read(name, findTimeoutMs);
       this.#cache.set(name, { record, readAt: now });
       return record;
     } catch (error) {
@@ -111,9 +113,9 @@ export class Directory {
     );
   }
 
-  #read(name: string): Promise<NodeRecord | undefined> {
+  #read(name: string, timeoutMs: number = storeTimeoutMs): Promise<NodeRecord | undefined> {
     return transact(this.#tenant, async (tx) => parse(await tx.get(keyOf('nodes', name))), {
-      timeoutMs: storeTimeoutMs,
+      timeoutMs,
     });
   }
 }
