@@ -48,6 +48,8 @@ interface Pending {
   readonly resolve: (result: Result) => void;
   readonly pid: Pid | undefined;
   readonly stopListening: (() => void) | undefined;
+  /** The caller's signal fired: what it is told then is that, not that time ran out. */
+  aborted: boolean;
 }
 
 export class Driver {
@@ -103,19 +105,27 @@ export class Driver {
     return new Promise((resolve) => {
       const id = this.#nextId++;
       const pid = ask.type === 'register' ? ask.pid : undefined;
-      this.#pending.set(id, { resolve, pid, stopListening: this.#listen(id, wait.signal) });
+      const stopListening = this.#listen(id, wait.signal);
+      this.#pending.set(id, { resolve, pid, stopListening, aborted: false });
       if (pid !== undefined) this.#watch(pid);
       this.#deadlines.set(id, wait.timeoutMs);
       this.dispatch({ ...ask, id });
-      if (wait.signal?.aborted === true && this.#pending.has(id)) this.dispatch({ type: 'cancel', id });
+      if (wait.signal?.aborted === true) this.#abort(id);
     });
   }
 
   #listen(id: number, signal: AbortSignal | undefined): (() => void) | undefined {
     if (signal === undefined) return undefined;
-    const onAbort = (): void => this.dispatch({ type: 'cancel', id });
+    const onAbort = (): void => this.#abort(id);
     signal.addEventListener('abort', onAbort, { once: true });
     return () => signal.removeEventListener('abort', onAbort);
+  }
+
+  #abort(id: number): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    pending.aborted = true;
+    this.dispatch({ type: 'cancel', id });
   }
 
   /** Resolves when the phase is one of these, or the driver is closed. */
@@ -230,7 +240,7 @@ export class Driver {
     if (pending === undefined) return;
     this.#pending.delete(id);
     this.#deadlines.clear(id);
-    this.#finish(pending, result);
+    this.#finish(pending, pending.aborted ? asAborted(result) : result);
   }
 
   #finish(pending: Pending, result: Result): void {
@@ -287,6 +297,12 @@ export class Driver {
       this.dispatch({ type: 'tick' });
     });
   }
+}
+
+/** A wait that was cut short: nobody knows whether it would have been in time. */
+function asAborted(result: Result): Result {
+  const cut = result.type === 'error' && (result.code === 'timeout' || result.code === 'unavailable');
+  return cut ? { ...result, code: 'aborted', why: 'the caller aborted the wait' } : result;
 }
 
 const closedResult: Result = {

@@ -19,13 +19,14 @@ import {
 } from '../../../src/index.ts';
 import { Counter, fast, type Pair, pair, spawnIdle } from './support.ts';
 
-type Check = { readonly code: ErrorCode; readonly says?: RegExp };
+type Check = { readonly code: ErrorCode; readonly says?: RegExp; readonly maybeExecuted?: boolean };
 
-function coded({ code, says = /./ }: Check): (error: unknown) => true {
+function coded({ code, says = /./, maybeExecuted }: Check): (error: unknown) => true {
   return (error) => {
     assert.ok(error instanceof DGenError, `a DGenError, not ${String(error)}`);
     assert.equal(error.code, code, error.message);
     assert.match(error.message, says);
+    if (maybeExecuted !== undefined) assert.equal(error.maybeExecuted, maybeExecuted);
     return true;
   };
 }
@@ -238,10 +239,17 @@ describe('bad input', { timeout: 90_000 }, () => {
   });
 
   it('an abort before and during a wait', async () => {
-    const { a, ra } = all;
+    const { a, b, ra, rb } = all;
     const gone = AbortSignal.abort();
-    await assert.rejects(ra.register('aborted', spawnIdle(a), { signal: gone }));
+    const nothingDone = coded({ code: 'aborted', maybeExecuted: false });
+    await assert.rejects(ra.register('aborted', spawnIdle(a), { signal: gone }), nothingDone);
     assert.equal(await ra.whereisConsistent('aborted'), undefined);
+    await assert.rejects(rb.whereisConsistent('aborted', { signal: gone }), nothingDone);
+    const during = new AbortController();
+    const waiting = rb.register('aborted', spawnIdle(b), { signal: during.signal });
+    during.abort();
+    await assert.rejects(waiting, nothingDone);
+    assert.equal(await rb.whereisConsistent('aborted'), undefined);
   });
 
   it('use after close', async () => {
