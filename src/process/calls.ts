@@ -149,7 +149,10 @@ export class Calls {
     caller.lastCall = call;
     if (caller.hasUnstampedCalls) return;
     caller.hasUnstampedCalls = true;
-    if (this.#unstampedCallers.length === 0) this.#parts.host.timers.defer(this.#stamp);
+    if (this.#unstampedCallers.length === 0) {
+      this.#parts.host.timers.defer(this.#stamp);
+      this.#parts.deadlines.announce();
+    }
     this.#unstampedCallers.push(caller);
   }
 
@@ -164,6 +167,7 @@ export class Calls {
         this.#parts.deadlines.add(call, call.timeoutMs, now);
       }
     }
+    this.#parts.deadlines.settle();
   }
 
   #checkLimit(): void {

@@ -23,6 +23,7 @@ export class Deadlines {
   #timer: TimerHandle | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
   #idleCheckQueued = false;
+  #announced = false;
 
   constructor(host: Host) {
     this.#host = host;
@@ -45,6 +46,16 @@ export class Deadlines {
     this.#heap.push(entry);
     this.#siftUp(entry);
     if (entry.due < this.#timerDue) this.#arm(now);
+  }
+
+  /** Entries will be added before this turn is over, which `settle` ends: until then an empty heap keeps its timer, as arming it costs more than a call. */
+  announce(): void {
+    this.#announced = true;
+  }
+
+  settle(): void {
+    this.#announced = false;
+    if (this.#heap.length === 0) this.#checkIdle();
   }
 
   /** Takes the entry out if it is in. */
@@ -89,7 +100,7 @@ export class Deadlines {
     this.#idleCheckQueued = true;
     this.#host.timers.defer(() => {
       this.#idleCheckQueued = false;
-      if (this.#heap.length > 0) return;
+      if (this.#heap.length > 0 || this.#announced) return;
       this.#timer?.cancel();
       this.#timer = undefined;
       this.#timerDue = Number.POSITIVE_INFINITY;
