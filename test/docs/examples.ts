@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import ts from 'typescript';
+import { sourceOf } from '../../scripts/tidy.ts';
 
 export interface Example {
   readonly document: string;
@@ -59,16 +60,24 @@ export function compileFaults(examples: readonly Example[]): string[] {
   });
 }
 
-/** The strictness of the project, with the package's name leading to its public door. */
+/** The strictness of the project, with the package's name leading to its sources. */
 function compilerOptions(): ts.CompilerOptions {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, process.cwd());
-  const paths = {
-    'dgen-ts': ['./src/index.ts'],
-    'dgen-ts/sqlite': ['./src/storage/sqlite/index.ts'],
-    'dgen-ts/storage-conformance': ['./src/storage/conformance/index.ts'],
+  return { ...options, paths: doorPaths(), noUnusedLocals: false, noUnusedParameters: false };
+}
+
+/** Every door of the package, by the specifier that programs use, with the source behind it. */
+function doorPaths(): Record<string, string[]> {
+  const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    readonly name: string;
+    readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
   };
-  return { ...options, paths, noUnusedLocals: false, noUnusedParameters: false };
+  return Object.fromEntries(
+    Object.entries(exports)
+      .filter((entry): entry is [string, { readonly default: string }] => typeof entry[1] !== 'string')
+      .map(([door, target]) => [name + door.slice(1), [`./${sourceOf(target.default)}`]]),
+  );
 }
 
 function programText(example: Example): string {

@@ -94,7 +94,12 @@ describe('docs/API.md', () => {
     const statics = publicNames(door.Registry).map((name) => `Registry.${name}`);
     const methods = publicNames(door.Registry.prototype);
     const text = section(api, '## Registry');
-    const missing = [...statics, ...methods].filter((name) => !text.includes(name));
+    const isCalled = (name: string): boolean =>
+      new RegExp(`(registry|rooms)\\.${name}\\b|\`${name}\\(`).test(text);
+    const missing = [
+      ...statics.filter((name) => !text.includes(name)),
+      ...methods.filter((name) => !isCalled(name)),
+    ];
     assert.deepEqual(missing, [], 'not documented');
     const named = [...text.matchAll(/\b(Registry|registry)\.(\w+)/g)];
     const unknown = named.filter(([, owner, name = '']) =>
@@ -109,7 +114,7 @@ describe('docs/API.md', () => {
 
   test('has every value of the public door', () => {
     const missing = Object.keys(door).filter((name) => !new RegExp(`\\b${name}\\b`).test(api));
-    assert.deepEqual(missing, []);
+    assert.deepEqual(missing, [], 'not mentioned');
   });
 
   test('has every option of a registry with its default and range', () => {
