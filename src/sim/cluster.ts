@@ -244,7 +244,9 @@ export class Cluster {
 
   #createNode(name: string): SimNode {
     const { clockRateBound } = this.options.config.durations;
-    const steps = this.options.extremeClocks ? this.#draw.pick([-1000, 1000, 0]) : this.#draw.between(-999, 999);
+    const steps = this.options.extremeClocks
+      ? this.#draw.pick([-1000, 1000, 0])
+      : this.#draw.between(-999, 999);
     return {
       name,
       clock: { offset: this.#draw.below(1_000_000), rate: 1 + (clockRateBound * steps) / 1000 },
@@ -331,7 +333,10 @@ export class Cluster {
       if (pids.some((pid) => pid.equals(process.pid))) this.exit(process);
     }
     this.ended.add(self);
-    this.deliverLater(node, this.#draw.between(1, 300), { type: 'restart', incarnation: this.#incarnation() });
+    this.deliverLater(node, this.#draw.between(1, 300), {
+      type: 'restart',
+      incarnation: this.#incarnation(),
+    });
   }
 
   /** A look at the incarnation proves only the end of one that has ended. */

@@ -106,7 +106,8 @@ export class Faults {
   #crash(node: SimNode): void {
     const member = this.#cluster.crash(node.name);
     if (member === null) return;
-    for (const other of this.#cluster.nodes.values()) if (other !== node) this.#learnOfCrash(other, node, member);
+    for (const other of this.#cluster.nodes.values())
+      if (other !== node) this.#learnOfCrash(other, node, member);
     if (this.#draw.chance(this.#options.restartPerMille)) this.#startLater(node, this.#draw.between(5, 4000));
   }
 
@@ -114,7 +115,11 @@ export class Faults {
   #learnOfCrash(other: SimNode, node: SimNode, member: MemberKey): void {
     const { timeline } = this.#cluster;
     if (this.#draw.chance(700))
-      this.#cluster.deliverLater(other, this.#draw.between(1, 200), { type: 'link', node: node.name, up: false });
+      this.#cluster.deliverLater(other, this.#draw.between(1, 200), {
+        type: 'link',
+        node: node.name,
+        up: false,
+      });
     if (!this.#draw.chance(this.#options.proofPerMille)) return;
     const boot = other.boot;
     timeline.after(this.#draw.between(1, this.#draw.pick([30, 500, 4000])), () => {
@@ -129,7 +134,11 @@ export class Faults {
       this.#cluster.start(node.name);
       for (const other of this.#cluster.nodes.values())
         if (other !== node)
-          this.#cluster.deliverLater(other, this.#draw.between(1, 60), { type: 'link', node: node.name, up: true });
+          this.#cluster.deliverLater(other, this.#draw.between(1, 60), {
+            type: 'link',
+            node: node.name,
+            up: true,
+          });
     });
   }
 

@@ -119,7 +119,10 @@ function checkFresh(judged: Judged): void {
   waitForRest(judged, 3000);
   for (const call of calls)
     if (call.result?.type !== 'registered')
-      cluster.watch.broken('at-rest', `a fresh registration at ${call.node}: ${call.result?.type ?? 'waits'}`);
+      cluster.watch.broken(
+        'at-rest',
+        `a fresh registration at ${call.node}: ${call.result?.type ?? 'waits'}`,
+      );
   cluster.timeline.runUntil(cluster.timeline.now + 200);
   judged.rest.check();
 }
@@ -132,4 +135,3 @@ function countCalls(calls: Iterable<Call>): Record<string, number> {
   }
   return counts;
 }
-

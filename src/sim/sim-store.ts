@@ -1,7 +1,13 @@
 // The store as the protocol sees it: one leader record and the member records, changed by atomic conditional writes.
 // Every way in which a real one answers is here: late, refused for certain, and of unknown outcome, where the write was
 // applied, never will be, or will be later.
-import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome, StoreView } from '../registry/protocol/types.ts';
+import type {
+  LeaderRecord,
+  MemberKey,
+  StoreOp,
+  StoreOutcome,
+  StoreView,
+} from '../registry/protocol/types.ts';
 import type { Draw } from './draw.ts';
 import type { Timeline } from './timeline.ts';
 

@@ -46,7 +46,7 @@ function unanimityHolds(s: MemberState, leader: LeaderState, now: Instant): bool
 }
 
 function supports(s: MemberState, leader: LeaderState, who: { member: MemberKey; now: Instant }): boolean {
-  if (who.member === s.self || s.dead.has(who.member)) return true;
+  if (who.member === s.self || leader.deadSupport.has(who.member)) return true;
   const peer = leader.peers.get(who.member);
   return peer !== undefined && (peer.goodbye || peerSupports(s, peer, who.now));
 }

@@ -87,6 +87,7 @@ function applyStreamed(c: Context, op: Op | undefined): void {
   if (op === undefined) return;
   if (op.type === 'put' && op.entry.host === s.self) {
     onGranted(c, op.entry, op.seq);
+    if (s.host.hidden.size > 0) unhide(c);
     return;
   }
   if (op.type === 'dropHost' && op.host === s.self) {

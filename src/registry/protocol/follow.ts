@@ -13,7 +13,7 @@ import { compareVersions } from './version.ts';
 type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>;
 
 /** The epoch of a claim whose fate is open, 0 without one: until it is certain this member supports nobody. */
-function openClaimEpoch(c: Context): number {
+export function openClaimEpoch(c: Context): number {
   const { inflight, undecided } = c.s.store;
   if (inflight?.purpose === 'claim' && inflight.op.kind === 'write') return inflight.op.record.epoch;
   return undecided?.purpose === 'claim' ? undecided.op.record.epoch : 0;

@@ -1,11 +1,11 @@
 // One member of a registry as a pure state machine: `step(state, event, now) → effects`. The production member, the
 // simulator and the explorer run this very function. It branches here and decides elsewhere: each part of the protocol
 // is a file of its own, and docs/PROTOCOL.md tells the whole.
-import { heartbeatMs } from './authority.ts';
+import { heartbeatMs, peerSupports } from './authority.ts';
 import { acknowledge, onAdopt, onCaughtUp, onStream } from './catchup.ts';
 import { considerOffice, onClaimSettled, onView } from './claims.ts';
 import { flushAnswers, onRead, onRequests, serveKey } from './decide.ts';
-import { onFollow, onGrant, onPing, onResigned, onStale } from './follow.ts';
+import { onFollow, openClaimEpoch, onGrant, onPing, onResigned, onStale } from './follow.ts';
 import { leaderTick, noteAuthority, onPong, onPromise, onRenewSettled, takeMembers } from './heartbeat.ts';
 import {
   dropOwnName,
@@ -179,12 +179,25 @@ function onStore(c: Context, settled: readonly Settled[]): void {
     else if (one.purpose === 'resign') onResignSettled(c, one);
   }
   onView(c);
+  forgetDead(c);
   if (wasRemoved(c)) return;
   if (s.leader !== null && !s.leader.stopped) {
     takeMembers(c, s.leader);
     advanceTakeover(c);
     c.todo.push({ type: 'authority' });
   } else if (s.leader === null && s.phase !== 'fenced') considerOffice(c);
+}
+
+/** Of the dead that no record mentions any more nobody will ask. */
+function forgetDead(c: Context): void {
+  const { dead, store } = c.s;
+  if (dead.size === 0 || store.view === null) return;
+  const { members, record } = store.view;
+  for (const member of dead.keys()) {
+    const mentioned =
+      members.includes(member) || record?.leader === member || record?.established.includes(member) === true;
+    if (!mentioned && c.s.leader?.peers.has(member) !== true) dead.delete(member);
+  }
 }
 
 /** The record of this incarnation is gone, and never comes back: it left, or it was evicted and starts anew. */
@@ -251,7 +264,10 @@ function onMessage(c: Context, from: MemberKey, message: Message): void {
 function onProvenDead(c: Context, member: MemberKey): void {
   const { s } = c;
   if (member === s.self || s.dead.has(member)) return;
-  s.dead.add(member);
+  s.dead.set(member, c.now);
+  const peer = s.leader?.peers.get(member);
+  // Who died while its support ran has not claimed. One whose support had lapsed may have, unseen, before it died.
+  if (peer !== undefined && peerSupports(s, peer, c.now)) s.leader?.deadSupport.add(member);
   if (s.phase === 'fenced') return;
   if (s.follow.leader === member) {
     // Our own proof: the support that we owed it ends with it.
@@ -338,6 +354,8 @@ function onDrain(c: Context): void {
 function leaveWhenDone(c: Context): void {
   const { s } = c;
   if (s.phase !== 'draining' || s.host.hosted.size > 0 || s.host.outbox.size > 0) return;
+  // "This incarnation shall never claim" is not true while a claim of it may still be applied.
+  if (openClaimEpoch(c) > 0) return;
   if (s.leader !== null) {
     if (!s.leader.stopped) resign(c);
   } else if (s.follow.leader !== null && c.now - s.follow.helloAt >= heartbeatMs(s)) {
@@ -392,8 +410,8 @@ function onRestart(c: Context, incarnation: string): void {
   const fresh = createMember(s.config, memberKey(nodeOf(s.self), incarnation));
   fresh.nextId = s.nextId;
   fresh.phase = 'joining';
-  for (const dead of s.dead) fresh.dead.add(dead);
-  fresh.dead.add(s.self);
+  for (const [dead, since] of s.dead) fresh.dead.set(dead, since);
+  fresh.dead.set(s.self, c.now);
   fresh.former = s.self;
   Object.assign(s, fresh);
   tick(c);

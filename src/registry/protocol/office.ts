@@ -19,6 +19,8 @@ export function becomeLeader(c: Context, office: Office): void {
   const { s, now } = c;
   const leader = createLeader(office, now);
   s.leader = leader;
+  // Who was dead before the claim was sent cannot claim against the record that it made.
+  for (const [member, since] of s.dead) if (since < office.sentAt) leader.deadSupport.add(member);
   s.follow.promised = office.record.epoch;
   s.follow.leader = s.self;
   s.follow.adopted = false;
@@ -53,6 +55,7 @@ function createLeader(office: Office, now: number): LeaderState {
     leaving: new Map(),
     dropsAskedAt: -Infinity,
     lonelySince: Infinity,
+    deadSupport: new Set(),
     staysLonely: office.staysLonely,
     stopped: false,
     wasServing: false,
@@ -103,7 +106,7 @@ export function sendResignation(c: Context, leader: LeaderState): void {
       renewals: leader.record.renewals + 1,
       established: leaving ? [] : leader.record.established,
     },
-    removeMembers: leaving ? [s.self, ...s.dead] : [],
+    removeMembers: leaving ? [s.self, ...s.dead.keys()] : [],
     expectMembers: leaving ? (s.store.view?.members ?? null) : null,
   });
 }

@@ -30,8 +30,8 @@ export interface MemberState {
   replica: Replica;
   host: HostState;
   leader: LeaderState | null;
-  /** Incarnations that this machine knows to run no more. */
-  readonly dead: Set<MemberKey>;
+  /** Incarnations that this machine knows to run no more, and since when. */
+  readonly dead: Map<MemberKey, Instant>;
   /** Transfers that this member asked for, by source. */
   readonly pulls: Map<MemberKey, Pull>;
   /** Transfers that others asked of it, by requester. */
@@ -200,6 +200,8 @@ export interface LeaderState {
   lonelySince: Instant;
   /** It resigned for want of support before, and nobody else took the office: stay. */
   readonly staysLonely: boolean;
+  /** Dead who can have claimed nothing since this leader's claim: they count as supporting, for good. */
+  readonly deadSupport: Set<MemberKey>;
   /** Stopped deciding and granting, for good. */
   stopped: boolean;
   wasServing: boolean;
@@ -299,7 +301,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
     replica: createReplica(config.buckets),
     host: createHost(),
     leader: null,
-    dead: new Set(),
+    dead: new Map(),
     pulls: new Map(),
     served: new Map(),
     nextId: 1,

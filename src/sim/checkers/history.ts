@@ -23,7 +23,10 @@ export class History {
     const one = this.#ledger.find(call.key, holder.token);
     if (one === undefined || !one.process.pid.equals(holder.pid)) {
       const token = `${holder.token.epoch}.${holder.token.n}`;
-      this.#broken('real', `call ${call.id} names ${call.key} → ${holder.pid} (token ${token}): never acknowledged`);
+      this.#broken(
+        'real',
+        `call ${call.id} names ${call.key} → ${holder.pid} (token ${token}): never acknowledged`,
+      );
     }
     if (one.goneBy < call.invokedAt)
       this.#broken('not-stale', `call ${call.id} names ${tell(one)}, gone by ${one.goneBy.toFixed(1)}`);

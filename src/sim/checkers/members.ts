@@ -22,7 +22,10 @@ export class Members {
     const { version } = state.replica;
     if (before === version) return;
     if (before !== undefined && compareVersions(version, before) < 0)
-      this.#broken('forward', `${state.self} went from ${tellVersion(before)} back to ${tellVersion(version)}`);
+      this.#broken(
+        'forward',
+        `${state.self} went from ${tellVersion(before)} back to ${tellVersion(version)}`,
+      );
     this.#seen.set(state.self, version);
     this.#checkOwnNames(node);
   }

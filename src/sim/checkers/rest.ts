@@ -54,7 +54,8 @@ export class Rest {
     const running = this.#running();
     for (const { state } of running) {
       this.#checkDigests(state);
-      if (state.host.hidden.size > 0) this.#broken('complete', `${state.self} still hides names`);
+      if (state.host.hidden.size > 0)
+        this.#broken('complete', `${state.self} still hides ${[...state.host.hidden.keys()].join(' ')}`);
     }
     const any = running[0];
     if (any !== undefined) this.#checkComplete(any.state);
@@ -108,7 +109,8 @@ export class Rest {
 function differs(head: MemberState, state: MemberState): string | null {
   if (!sameVersion(head.replica.version, state.replica.version))
     return `${state.self} is at another version than ${head.self}`;
-  if (state.replica.entries.size !== head.replica.entries.size) return `${state.self} has another table: ${[...state.replica.entries.values()].map((one) => `${one.key} ${one.host} ${one.token.epoch}.${one.token.n}`).join(', ')}`;
+  if (state.replica.entries.size !== head.replica.entries.size)
+    return `${state.self} has another table: ${[...state.replica.entries.values()].map((one) => `${one.key} ${one.host} ${one.token.epoch}.${one.token.n}`).join(', ')}`;
   for (const entry of head.replica.entries.values()) {
     const other = state.replica.entries.get(entry.key);
     if (other === undefined || other.host !== entry.host || !sameVersion(other.token, entry.token))
