@@ -57,9 +57,13 @@ export interface NodeOptions {
   readonly log?: Log;
 }
 
+/** A running node. Start it with `Node.start`, end it with `close` or `await using`. */
 export class Node implements RegistryNode {
+  /** `name@host`. */
   readonly name: string;
+  /** Everything about processes, for what the methods here do not offer. */
   readonly runtime: LocalRuntime;
+  /** The keys of its cluster in the store. */
   readonly tenant: Tenant;
   readonly machineId: string;
   readonly unprovenFormers: readonly number[];
@@ -158,11 +162,12 @@ export class Node implements RegistryNode {
     return stop(this.runtime, server, options);
   }
 
+  /** Starts a process that runs `main`. Throws `name_taken`, `system_limit`, `closed`, `badarg`. */
   spawn(main: ProcessMain, options?: SpawnOptions): Pid {
     return this.runtime.spawn(main, options);
   }
 
-  /** Sends a plain message. */
+  /** Sends a plain message; whether it arrives is not known. Throws `badarg`, `not_encodable`, `mailbox_full`, `send_buffer_full`. */
   send(to: Destination, message: unknown): void {
     this.runtime.send(to, message);
   }
@@ -180,15 +185,17 @@ export class Node implements RegistryNode {
     return this.#distribution.connectedNodes().map(({ node }) => node.name);
   }
 
-  /** Connects to a node. False when it cannot be reached now. */
+  /** Connects to a node. False when it cannot be reached now. Never rejects. Who is addressed is connected to without being asked. */
   connect(node: string): Promise<boolean> {
     return this.#distribution.connect(atom(node));
   }
 
+  /** Whether a link to that node is up. */
   isConnected(node: string): boolean {
     return this.#distribution.isConnected(atom(node));
   }
 
+  /** Calls `observer` when a link to a node comes up or goes down, which it must not throw at. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void {
     const stopUp = this.#distribution.onNodeUp(({ node }) => observer(node.name, true));
     const stopDown = this.#distribution.onNodeDown((node) => observer(node.name, false));
@@ -198,11 +205,13 @@ export class Node implements RegistryNode {
     };
   }
 
+  /** Has `guard` run before anything that came from other nodes is acted on. It must be cheap. Returns how to stop that. */
   guardInput(guard: () => void): () => void {
     this.#guards.add(guard);
     return () => this.#guards.delete(guard);
   }
 
+  /** Asks who listens at exactly that address, within a second. Never rejects: what is not known is `unknown`. */
   async probe(
     address: NodeAddress,
     expected: { node: string; creation: number },

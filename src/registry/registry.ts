@@ -29,8 +29,9 @@ export type HasRuntime = Runtime | { readonly runtime: Runtime };
 export type FullName = readonly [registry: unknown, name: unknown];
 
 export interface WaitFor {
-  /** Milliseconds; default: the registry's `timeoutMs` (5,000). */
+  /** Milliseconds; default: the registry's `timeoutMs` (5,000); 0: only what is known at once; `Infinity`: for ever. Then `timeout`, or `unavailable` when nobody could decide. */
   readonly timeoutMs?: number;
+  /** Aborting rejects with `aborted`. */
   readonly signal?: AbortSignal;
 }
 
@@ -38,16 +39,21 @@ export interface WaitFor {
 export type MemberId = readonly [node: string, memberName: string];
 
 export interface RegistryStatus {
-  /** `joining` has no session yet; `active` serves; `draining` leaves; `fenced` lost its session and joins anew. */
+  /** `joining` has no session yet; `active` has one and a complete replica; `draining` leaves; `fenced` lost its session and joins anew. */
   readonly phase: 'joining' | 'active' | 'draining' | 'fenced' | 'left';
+  /** `node#incarnation`: another one after every start and every fence. */
   readonly member: string;
+  /** The highest that this member has taken or promised; 0 before the first. */
   readonly epoch: number;
+  /** Of that epoch; `undefined` while none is known. */
   readonly leader: MemberId | undefined;
-  /** True when a leader with authority was heard within the last third of a lease. */
+  /** The last word of the leader was that it decides. One that fell silent since shows in `sessionMsLeft`. */
   readonly serving: boolean;
+  /** In the local snapshot. */
   readonly names: number;
+  /** Of processes of this node, or hosted here for a node without a member. */
   readonly namesHosted: number;
-  /** Milliseconds until the session of this member lapses, unless it is renewed. */
+  /** Milliseconds until the session of this member lapses and it fences itself, unless it is renewed; `undefined` before the first. */
   readonly sessionMsLeft: number | undefined;
 }
 
@@ -70,9 +76,10 @@ export class Registry {
 
   /**
    * Starts a member of the registry `name` on a node, under a supervisor that is registered as `name` (or `supName`), and resolves
-   * with its handle when the member can serve.
+   * with its handle when the member can serve; without waiting for that when `readyTimeoutMs` is 0. `options.link` is the process to
+   * which the supervisor is linked, its parent.
    *
-   * Rejects with `duplicate_registry`, `bad_name`, `bad_option`, `name_taken` (the local name), `unavailable` (not ready within
+   * Rejects with `badarg` (no tenant), `duplicate_registry`, `bad_name`, `bad_option`, `already_started` (the supervisor's local name), `unavailable` (not ready within
    * `readyTimeoutMs`; nothing is left running), and the errors of the store.
    */
   static startLink(
@@ -118,8 +125,9 @@ export class Registry {
   }
 
   /**
-   * Registers a process. Resolves with `yes` when it holds the name, `no` when the name is taken or no leader could decide within the
-   * deadline. Rejects with `bad_name`, `noproc`, `unknown_registry`, and where the outcome is unknown.
+   * Registers a process. Resolves with `yes` when it holds the name, also since an earlier call; `no` when the name is taken or no
+   * leader could decide within the registry's `timeoutMs`. Rejects with `unknown_registry`, `badarg` (not `[registry, name]`), and
+   * with everything but `unavailable` that `register` rejects with.
    */
   // biome-ignore lint/complexity/useMaxParams: the reference's function, with the node in front.
   static async registerName(
@@ -137,7 +145,7 @@ export class Registry {
     }
   }
 
-  /** Ends a registration. The local snapshot forgets it at once; resolves when it is committed, and may be ignored. */
+  /** Ends a registration. The local snapshot forgets it at once; resolves when it is committed, and may be ignored. Throws `unknown_registry`, `badarg`; rejects as `unregister`. */
   static unregisterName(node: HasRuntime, name: FullName): Promise<void> {
     const done = registryOf(node, name).unregister(name[1]);
     // Whoever ignores the promise ignores its failure too.
@@ -145,55 +153,57 @@ export class Registry {
     return done;
   }
 
-  /** The local snapshot: synchronous, perhaps a little old. */
+  /** The holder by the local snapshot, or `undefined`: synchronous, perhaps a little old. Throws `unknown_registry`, `badarg`, `bad_name`. */
   static whereisName(node: HasRuntime, name: FullName): Pid | undefined {
     return registryOf(node, name).whereis(name[1]);
   }
 
-  /** What the leader knows now. Rejects with a coded error rather than answer `undefined` for what it does not know. */
+  /** What the leader knows now: the holder, or `undefined` when there is none. Throws `unknown_registry`, `badarg`; rejects as `whereisConsistent`, and does not answer `undefined` for what it does not know. */
   static whereisNameConsistent(node: HasRuntime, name: FullName, wait?: WaitFor): Promise<Pid | undefined> {
     return registryOf(node, name).whereisConsistent(name[1], wait);
   }
 
-  /** Sends a message to the holder and returns its pid. Throws `badarg` with `details.name` and `details.message` when there is none. */
+  /** Sends a message to the holder by the local snapshot and returns its pid. Throws `badarg` with `details.name` and `details.message` when there is none; `unknown_registry`, `bad_name`. */
   static send(node: HasRuntime, name: FullName, message: unknown): Pid {
     return registryOf(node, name).send(name[1], message);
   }
 
-  /** The member that this node takes for the leader. */
+  /** The member that this node takes for the leader, `undefined` for none: a belief, perhaps a little old. Throws `unknown_registry`. */
   static getLeader(node: HasRuntime, registry: unknown): MemberId | undefined {
     return local.find(runtimeOf(node), registry).getLeader();
   }
 
-  /** All members that this node knows of. */
+  /** All members that this node knows of: on the leader those that it leads, elsewhere by the last look into the store. Throws `unknown_registry`. */
   static getMembers(node: HasRuntime, registry: unknown): MemberId[] {
     return local.find(runtimeOf(node), registry).getMembers();
   }
 
-  /** The local registered name of the elector process. */
+  /** The local registered name of the elector process. Throws `unknown_registry`. */
   static electorName(node: HasRuntime, registry: unknown): string {
     return local.find(runtimeOf(node), registry).electorName;
   }
 
-  /** The local registered name of the member process. */
+  /** The local registered name of the member process. Throws `unknown_registry`. */
   static memberName(node: HasRuntime, registry: unknown): string {
     return local.find(runtimeOf(node), registry).memberName;
   }
 
+  /** The local registered name of the process that deals with the store, and with proofs of death. */
   get electorName(): string {
     return this.#tree.electorName.name;
   }
 
+  /** The local registered name of the process that keeps the replica and talks to the other members. */
   get memberName(): string {
     return this.#tree.memberName.name;
   }
 
-  /** The supervisor of the registry's processes. */
+  /** The supervisor of the registry's processes. Throws `closed` before it runs. */
   get supervisor(): Pid {
     return this.#tree.supervisor;
   }
 
-  /** The address of a name, accepted wherever a process is named or addressed. */
+  /** The address of a name, accepted wherever a process is named or addressed; looked up in the snapshot of the node that uses it, anew each time. */
   via(name: unknown): ViaName {
     return { via: Registry as ViaModule, name: [this.name, name] };
   }
@@ -206,9 +216,13 @@ export class Registry {
   /**
    * Registers a process under a name, with data that comes with every lookup.
    *
-   * Resolves with `registered` and the fencing token, also when this process has the name already; or with `taken` and the holder.
-   * Rejects with `bad_name`, `noproc`, `not_encodable`; `timeout`, `unavailable` (nobody may decide), `overloaded`, `draining`, `closed`:
-   * nothing happened; `fenced`, `noconnection`, `process_exit` (the process is on another node): `maybeExecuted` says whether it may have.
+   * Resolves with `registered` and the fencing token, also when this process has the name already (its metadata stays as it was); or
+   * with `taken` and the holder.
+   *
+   * Rejects with `badarg`, `bad_option`, `bad_name`, `noproc`, `not_encodable`, `term_too_large`; `timeout`, `aborted`, `unavailable`
+   * (nobody may decide), `overloaded`, `draining`, `closed`: nothing happened; `fenced`; and for a process of another node also
+   * `noconnection`, `process_exit`, `send_buffer_full`. `maybeExecuted` says whether it may have: for a process of this node never but
+   * with `fenced`, for one of another node whenever the answer of its member may be lost.
    */
   async register(
     name: unknown,
@@ -258,13 +272,17 @@ export class Registry {
     return Registry.registerName(this.#runtime, [this.name, name], pid, metadata);
   }
 
-  /** Ends whatever registration the name has. Resolves when that is committed. Rejects with `bad_name`, `timeout`, `unavailable`, `overloaded`, `fenced`, `closed`. */
+  /**
+   * Ends whatever registration the name has, of whatever node; the process lives on. The local snapshot forgets it at once. Resolves
+   * when that is committed, also when there was none. Rejects with `bad_name`, `bad_option`, `timeout`, `aborted`, `unavailable`,
+   * `overloaded`, `draining`, `fenced`, `closed`; `maybeExecuted` says whether it may have happened.
+   */
   async unregister(name: unknown, wait: WaitFor = {}): Promise<void> {
     const result = await this.#driver.ask({ type: 'unregister', key: termKey(name) }, this.#wait(wait));
     if (result.type !== 'done') throw asError(result, name);
   }
 
-  /** The holder by the local snapshot: never waits, perhaps a little old. Throws `bad_name`. */
+  /** The holder by the local snapshot, or `undefined`: never waits, perhaps a little old. Throws `bad_name`, `closed`. */
   whereis(name: unknown): Pid | undefined {
     const state = this.#driver.state;
     const key = typeof name === 'string' && name.charCodeAt(0) !== 0 ? name : termKey(name);
@@ -278,7 +296,7 @@ export class Registry {
     return entry.pid;
   }
 
-  /** The same with token and metadata. */
+  /** The same with token and metadata. Throws `bad_name`, `closed`. */
   lookup(name: unknown): Lookup | undefined {
     if (this.whereis(name) === undefined) return undefined;
     const entry = this.#driver.state.replica.entries.get(termKey(name));
@@ -287,17 +305,21 @@ export class Registry {
       : { pid: entry.pid, token: fencingToken(entry.token), metadata: entry.metadata };
   }
 
-  /** The holder as the leader knows it. Rejects with `bad_name`, `timeout`, `unavailable`, `overloaded`, `fenced`, `closed`, never with a guess. */
+  /**
+   * The holder as the leader knows it at an instant of this call, or `undefined` when there was none. Rejects with `bad_name`,
+   * `bad_option`, `timeout`, `aborted`, `unavailable`, `overloaded`, `draining`, `fenced`, `closed` rather than guess.
+   */
   async whereisConsistent(name: unknown, wait: WaitFor = {}): Promise<Pid | undefined> {
     return (await this.lookupConsistent(name, wait))?.pid;
   }
 
+  /** The same with token and metadata. Rejects as `whereisConsistent`. */
   async lookupConsistent(name: unknown, wait: WaitFor = {}): Promise<Lookup | undefined> {
     const result = await this.#driver.ask({ type: 'read', key: termKey(name) }, this.#wait(wait));
     return asLookup(result, name);
   }
 
-  /** Sends to the holder by the local snapshot. Throws `badarg` when there is none. */
+  /** Sends to the holder by the local snapshot and returns its pid. Throws `badarg` with `details.name` and `details.message` when there is none; `bad_name`, and what `send` of a runtime throws. */
   send(name: unknown, message: unknown): Pid {
     const pid = this.whereis(name);
     if (pid === undefined) {
@@ -307,16 +329,18 @@ export class Registry {
     return pid;
   }
 
-  /** Every name of the local snapshot. */
+  /** Every name of the local snapshot, in no particular order. What comes or goes meanwhile may be shown or not. */
   *names(): IterableIterator<unknown> {
     for (const entry of this.#driver.state.replica.entries.values()) yield entry.name;
   }
 
+  /** The member that this one takes for the leader, `undefined` for none. */
   getLeader(): MemberId | undefined {
     const { leader } = this.#driver.state.follow;
     return leader === null ? undefined : [nodeOf(leader), this.memberName];
   }
 
+  /** All members that this one knows of: the leader those that it leads, others by their last look into the store. */
   getMembers(): MemberId[] {
     const { state } = this.#driver;
     const members =
@@ -324,7 +348,7 @@ export class Registry {
     return members.map((member) => [nodeOf(member), this.memberName]);
   }
 
-  /** What this member believes. */
+  /** What this member believes now. Throws `closed`. */
   status(): RegistryStatus {
     const { state } = this.#driver;
     const now = this.#runtime.host.clock.now();
@@ -346,7 +370,10 @@ export class Registry {
     return this.#tree.ready(this.#wait(wait));
   }
 
-  /** Lets go of all names that processes of this node hold, leaves in good order, and stops. The processes live on. Idempotent. */
+  /**
+   * Lets go of all names that processes of this node hold, leaves in good order, and stops; the processes live on. What is not done
+   * within `drainTimeoutMs` is left to the others, as after a crash. Idempotent, never rejects.
+   */
   close(): Promise<void> {
     return this.#tree.close();
   }
