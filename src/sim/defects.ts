@@ -1,0 +1,146 @@
+// Guards of the protocol, each with the edit that takes it out. `node scripts/plant.ts` runs the simulator on a copy of
+// the sources with one edit at a time: a checker that has never failed proves nothing. Production code knows nothing of it.
+
+export interface Defect {
+  readonly name: string;
+  /** Under src/registry/protocol/. */
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const defects: readonly Defect[] = [
+  {
+    name: 'no wait for a second holder',
+    file: 'authority.ts',
+    find: 'if (copies.length > 0) return Math.max(...copies);',
+    replace: 'if (copies.length > 0) return leader.n;',
+  },
+  {
+    name: 'sessions without authority',
+    file: 'heartbeat.ts',
+    find: 'if (peer.evicting || leader.stopped || !hasAuthority(s, now)) return;',
+    replace: 'if (peer.evicting) return;',
+  },
+  {
+    name: 'verdicts on what is not committed',
+    file: 'decide.ts',
+    find: 'if (leader.uncommitted.has(what.key)) return false;',
+    replace: '',
+  },
+  {
+    name: 'no comparison of digests with a host that promised',
+    file: 'takeover.ts',
+    find: 'if (ours.count === theirs.count && ours.low === theirs.low && ours.high === theirs.high)',
+    replace: 'if (ours.count >= 0)',
+  },
+  {
+    name: 'a claim that was refused counts as won',
+    file: 'claims.ts',
+    find: 'if (!settled.applied) return;',
+    replace: '',
+  },
+  {
+    name: 'support while a claim is open',
+    file: 'follow.ts',
+    find: '|| openClaimEpoch(c) > 0) return;',
+    replace: ') return;',
+  },
+  {
+    name: 'requests of other epochs are taken',
+    file: 'decide.ts',
+    find: 'if (leader === null || message.epoch !== leader.epoch) return;\n  const peer',
+    replace: 'if (leader === null) return;\n  const peer',
+  },
+  {
+    name: 'the word of former leaders is obeyed',
+    file: 'member.ts',
+    find: 'if (message.epoch === c.s.follow.promised && from === c.s.follow.leader) take(c, message);',
+    replace: 'if (from !== c.s.self || c.s.leader !== null) take(c, message);',
+  },
+  {
+    name: 'anybody claims on lapse',
+    file: 'claims.ts',
+    find: 'return record.established.includes(s.self) && still',
+    replace: 'return still',
+  },
+  {
+    name: 'claims while the own support runs',
+    file: 'claims.ts',
+    find: 'if (now < s.follow.supportUntil) return false;',
+    replace: '',
+  },
+  {
+    name: 'a paused member does not look at its session',
+    file: 'member.ts',
+    find: "if (s.phase !== 'fenced' && s.follow.sessionUntil !== null && now >= s.follow.sessionUntil) fence(c);",
+    replace: '',
+  },
+  {
+    name: 'all the dead support',
+    file: 'authority.ts',
+    find: 'leader.deadSupport.has(who.member)',
+    replace: 's.dead.has(who.member)',
+  },
+  {
+    name: 'names of the missing are taken as known',
+    file: 'takeover.ts',
+    find: 'if (peer?.promised == null) return false;',
+    replace: 'if (peer?.promised == null) continue;',
+  },
+  {
+    name: 'names of the missing are served',
+    file: 'decide.ts',
+    find: 'if (entry !== undefined && leader.reserved.has(entry.host)) return false;',
+    replace: 'if (entry !== undefined && leader.reserved.has(entry.host)) removeEntry(c.s.replica, what.key, entry.token);',
+  },
+  {
+    name: 'hearsay overrides a promise',
+    file: 'takeover.ts',
+    find: 'if (leader.peers.get(pulled.host)?.promised === null) {',
+    replace: 'if (leader.peers.has(pulled.host)) {',
+  },
+  {
+    name: 'a claim that reads back as absent is forgotten',
+    file: 'store-client.ts',
+    find: 'if (undecided === null || sameRecord(record, undecided.op.expect)) return [];',
+    replace: 'if (undecided === null) return [];',
+  },
+  {
+    name: 'eviction after a lease instead of a session',
+    file: 'authority.ts',
+    find: 'lengthen(durations.sessionMs, durations);',
+    replace: 'lengthen(durations.leaseMs, durations);',
+  },
+  {
+    name: 'requests without a session',
+    file: 'host.ts',
+    find: 'if (follow.sessionUntil === null) return;',
+    replace: '',
+  },
+  {
+    name: 'grants that are given back are acknowledged',
+    file: 'host.ts',
+    find: 'if (entry.token.epoch === c.s.follow.promised) c.s.host.givenBack.set(seq, entry.token.n);',
+    replace: 'if (seq === 0) return;',
+  },
+  {
+    name: 'a transfer revives what ended',
+    file: 'host.ts',
+    find: 'if (ended !== undefined && compareVersions(entry.token, ended) <= 0) return;',
+    replace: '',
+  },
+  {
+    name: 'waiting ignores the clock rates',
+    file: 'authority.ts',
+    find: 'return ms * (1 + durations.clockRateBound);',
+    replace: 'return ms * (1 - durations.clockRateBound);',
+  },
+  {
+    name: 'the stream goes on during a transfer',
+    file: 'catchup.ts',
+    find: '|| s.pulls.has(from)) return;',
+    replace: ') return;',
+  },
+];
