@@ -38,7 +38,7 @@ export function examplesOf(document: string): Example[] {
   }));
 }
 
-export const isComplete = ({ code }: Example): boolean => /^import /m.test(code);
+const isComplete = ({ code }: Example): boolean => /^import /m.test(code);
 
 /** What is wrong with the examples by the types of the sources that the package is built from. */
 export function compileFaults(examples: readonly Example[]): string[] {
