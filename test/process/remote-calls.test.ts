@@ -324,7 +324,13 @@ test('Erlang calls: all three tags are echoed, to the alias or to the pid; malfo
 test(
   'a request that another node sends back here is answered here',
   joined(async ({ host, a, b }) => {
-    const local = startEcho(a);
+    const local = a.spawnBehaviour({
+      handle(message) {
+        if (!isCallMessage(message)) return;
+        if (message.request === 'refused') a.replyError(message.from, new DGenError('unknown_request', 'no'));
+        else a.reply(message.from, message.request);
+      },
+    });
     const forwarder = b.spawnBehaviour({
       handle(message) {
         if (!isCallMessage(message)) return;
@@ -333,5 +339,6 @@ test(
       },
     });
     assert.equal(await host.runUntil(a.call(forwarder, 'round trip')), 'round trip');
+    await rejectionIn(host, a.call(forwarder, 'refused'), 'unknown_request');
   }),
 );
