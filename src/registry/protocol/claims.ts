@@ -93,7 +93,8 @@ function stagger(c: Context, record: LeaderRecord | null): number {
     (member) => !s.dead.has(member) && member !== record?.leader,
   );
   const rank = [...new Set(candidates)].indexOf(s.self);
-  return Math.max(rank, 0) * s.config.claimStaggerMs;
+  // The dead who are not known to be dead rank too: the wait must stay far below a session.
+  return Math.min(Math.max(rank, 0) * s.config.claimStaggerMs, s.config.durations.leaseMs / 2);
 }
 
 /** A claim rests on a record read just now, and on being recorded. */
@@ -126,13 +127,13 @@ function claim(c: Context): void {
 
 function claimRecord(c: Context, old: LeaderRecord | null): LeaderRecord {
   const { s } = c;
-  const established = old?.established ?? [];
   return {
     epoch: Math.max(old?.epoch ?? 0, s.follow.promised) + 1,
     leader: s.self,
     renewals: (old?.renewals ?? 0) + 1,
     durations: s.config.durations,
-    established: established.includes(s.self) ? established : [...established, s.self],
+    // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names.
+    established: old?.established ?? [],
   };
 }
 

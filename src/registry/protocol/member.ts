@@ -413,6 +413,7 @@ function onRestart(c: Context, incarnation: string): void {
   for (const [dead, since] of s.dead) fresh.dead.set(dead, since);
   fresh.dead.set(s.self, c.now);
   fresh.former = s.self;
+  fresh.follow.stoodBack = s.follow.stoodBack;
   Object.assign(s, fresh);
   tick(c);
 }

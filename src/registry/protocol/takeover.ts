@@ -129,6 +129,7 @@ function takeIn(c: Context, leader: LeaderState, what: { entry: Entry; hearsay: 
  * has it, and the freshest has all. What is on the list but not recorded, or is dead, has not promised.
  */
 function namesAreKnown(c: Context, leader: LeaderState, host: MemberKey): boolean {
+  if (leader.record.established.length === 0) return true;
   let freshest: Peer | undefined;
   for (const member of leader.record.established) {
     if (member === host) continue;
@@ -137,7 +138,9 @@ function namesAreKnown(c: Context, leader: LeaderState, host: MemberKey): boolea
     if (freshest?.promised == null || compareVersions(peer.promised.version, freshest.promised.version) > 0)
       freshest = peer;
   }
-  if (freshest?.promised == null || freshest.key === c.s.self) return true;
+  // Nobody but the host itself counted: it held its names alone.
+  if (freshest?.promised == null) return false;
+  if (freshest.key === c.s.self) return true;
   if (compareVersions(freshest.promised.version, c.s.replica.version) <= 0) return true;
   if (freshest.missing?.has(host)) return true;
   startPull(c, { source: freshest.key, purpose: 'missing', scope: host, epoch: leader.epoch });
