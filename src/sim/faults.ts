@@ -61,13 +61,15 @@ export class Faults {
     this.#cluster.timeline.after(delay, () => {
       if (this.#healed) return;
       this.#strike(this.#draw.pick(this.#options.faults));
-      this.#planNext(this.#draw.between(50, this.#options.faultEveryMs));
+      const burst = this.#draw.chance(this.#options.burstPerMille);
+      const most = burst ? this.#options.config.durations.leaseMs : this.#options.faultEveryMs;
+      this.#planNext(this.#draw.between(50, most));
     });
   }
 
   #strike(kind: FaultKind): void {
     this.#count(kind);
-    const node = this.#draw.pick([...this.#cluster.nodes.values()]);
+    const node = this.#victim();
     const other = this.#draw.pick([...this.#cluster.nodes.values()]);
     const lasts = this.#draw.between(20, this.#options.faultLastsMs);
     switch (kind) {
@@ -101,6 +103,13 @@ export class Faults {
       default:
         kind satisfies never;
     }
+  }
+
+  #victim(): SimNode {
+    const nodes = [...this.#cluster.nodes.values()];
+    const leader = nodes.find(({ state }) => state !== null && state.leader !== null);
+    if (leader !== undefined && this.#draw.chance(this.#options.aimPerMille)) return leader;
+    return this.#draw.pick(nodes);
   }
 
   #crash(node: SimNode): void {

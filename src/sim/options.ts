@@ -33,6 +33,10 @@ export interface Options {
   /** From one fault to the next, at most. */
   readonly faultEveryMs: number;
   readonly faultLastsMs: number;
+  /** Of 1000 faults of one node, so many strike the leader. */
+  readonly aimPerMille: number;
+  /** Of 1000 faults, so many are followed by another within a lease. */
+  readonly burstPerMille: number;
   /** Of 1000 crashes seen by another node, so many are proven to it. */
   readonly proofPerMille: number;
   /** Of 1000 crashed nodes, so many come back before everything heals. */
@@ -64,6 +68,8 @@ export function drawOptions(seed: number): Options {
     faults: calm ? [] : drawFaults(draw),
     faultEveryMs: draw.pick([800, 2000, 5000]),
     faultLastsMs: draw.pick([600, 2500, 8000]),
+    aimPerMille: draw.pick([0, 400, 800]),
+    burstPerMille: draw.pick([0, 300, 700]),
     proofPerMille: draw.pick([0, 300, 1000]),
     restartPerMille: draw.pick([0, 500, 1000]),
     names: draw.between(1, 5),
