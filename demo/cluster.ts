@@ -106,7 +106,7 @@ export class Cluster {
     return atUs;
   }
 
-  /** Stops a process in its tracks: it keeps its sockets and its memory, and does nothing. */
+  /** Stops a process in its tracks: it keeps its sockets and its memory, and does nothing. Returns when that was. */
   async freeze(worker: WorkerProcess): Promise<number> {
     worker.state = 'frozen';
     worker.child.kill('SIGSTOP');
@@ -153,7 +153,8 @@ export class Cluster {
       if (this.#broken !== undefined) throw this.#broken;
       this.#signal.throwIfAborted();
       if (holds()) return;
-      if (nowUs() > deadlineUs) throw new Error(`waited ${timeoutMs} ms for ${what}, in vain`);
+      if (nowUs() > deadlineUs)
+        throw new Error(`waited ${timeoutMs} ms for ${what}, in vain\n${this.#describe()}`);
       await pause(5, undefined, { signal: this.#signal });
     }
   }
@@ -173,6 +174,14 @@ export class Cluster {
       worker.state = 'gone';
       if (worker.alive) worker.child.kill('SIGKILL');
     }
+  }
+
+  #describe(): string {
+    const lines = this.workers.map(({ node, pid, state, phase, leader, roundDone }) => {
+      const leads = `leader ${leader ?? 'none'}, round ${roundDone.id}`;
+      return `${node} (pid ${pid}): ${state}, ${phase.name}, ${leads}`;
+    });
+    return [...lines, ...this.alarms].join('\n');
   }
 
   #exited(worker: WorkerProcess, how: number | string | null): void {

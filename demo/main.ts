@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DGenError, nodeHost, storeAt } from '../src/index.ts';
-import { Checker } from './checker.ts';
+import { Checker, type Findings } from './checker.ts';
 import { Cluster } from './cluster.ts';
 import { type DemoOptions, help, parseOptions } from './options.ts';
 import { count, Printer } from './report.ts';
 import { Scenario } from './scenario.ts';
+import { StoreProbe } from './store-probe.ts';
 import { printFaults, printSummary, type Summary, type SummaryParts, summarize } from './summary.ts';
 import { WitnessReader } from './witness.ts';
 
@@ -41,46 +41,39 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: DemoOptions, directory: string): Promise<Summary> {
-  const store = options.store ?? `sqlite:${join(directory, 'store.db')}`;
-  await checkStore(store);
+  const address = options.store ?? `sqlite:${join(directory, 'store.db')}`;
+  const store = await StoreProbe.open(address);
   const witness = join(directory, 'witness');
-  const names = Array.from(
-    { length: options.names },
-    (_, index) => `room-${String(index + 1).padStart(5, '0')}`,
-  );
+  const names = namesOf(options.names);
   const tenant = `demo-${process.pid}-${Date.now()}`;
-  const stop = stopSignal();
-  const cluster = new Cluster({ store, tenant, witness, names, leaseMs, sessionMs }, stop);
+  const signal = stopSignal();
+  const cluster = new Cluster({ store: address, tenant, witness, names, leaseMs, sessionMs }, signal);
   const killAll = (): void => cluster.killAll();
   process.once('exit', killAll);
-  printer.line(
-    `DGen demo: ${options.nodes} nodes, ${count(names.length)} named servers, store ${kindOf(store)}`,
-  );
-  printer.line(
-    `Leases last ${count(leaseMs)} ms, sessions ${count(sessionMs)} ms. Every node calls every name about once a second, all the time.`,
-  );
   try {
-    const scenario = new Scenario(cluster, printer, witness, {
-      nodes: options.nodes,
-      names,
-      sessionMs,
-      signal: stop,
-    });
+    const { nodes } = options;
+    printHead(nodes, names.length, address);
+    const scenario = new Scenario(cluster, printer, { nodes, names, sessionMs, witness, store, signal });
     await scenario.play();
-    await leaveAll(cluster);
-    const parts = {
-      cluster,
-      scenario,
-      findings: checkWitness(witness),
-      nodes: options.nodes,
-      names: names.length,
-      seconds: performance.now() / 1_000,
-    };
-    return conclude(parts);
+    const findings = checkWitness(witness);
+    const seconds = performance.now() / 1_000;
+    return conclude({ cluster, scenario, findings, nodes, names: names.length, seconds });
   } finally {
     await cluster.dispose();
+    await store.close();
     process.off('exit', killAll);
   }
+}
+
+function namesOf(names: number): string[] {
+  return Array.from({ length: names }, (_, index) => `room-${String(index + 1).padStart(5, '0')}`);
+}
+
+function printHead(nodes: number, names: number, address: string): void {
+  const kind = address.replace(/:.*$/s, '');
+  printer.line(`DGen demo: ${nodes} nodes, ${count(names)} named servers, one ${kind} store`);
+  printer.line(`Leases last ${count(leaseMs)} ms, sessions ${count(sessionMs)} ms.`);
+  printer.line('Every node calls every name about once a second, the whole time.');
 }
 
 function conclude(parts: SummaryParts): Summary {
@@ -90,13 +83,7 @@ function conclude(parts: SummaryParts): Summary {
   return summary;
 }
 
-async function leaveAll(cluster: Cluster): Promise<void> {
-  for (const worker of cluster.running) worker.send({ type: 'callAll', run: false });
-  // One after the other: the last has nobody to hand anything to.
-  for (const worker of cluster.running) await cluster.leave(worker);
-}
-
-function checkWitness(path: string) {
+function checkWitness(path: string): Findings {
   const checker = new Checker();
   const reader = new WitnessReader(path);
   try {
@@ -107,35 +94,24 @@ function checkWitness(path: string) {
   return checker.finish();
 }
 
-/** Rejects with what `storeAt` says of an address, and with `bad_option` for a store that processes cannot share. */
-async function checkStore(address: string): Promise<void> {
-  if (address.startsWith('memory:')) {
-    throw new DGenError('bad_option', 'store address', {
-      expected: 'a store that processes can share',
-      got: address,
-    });
-  }
-  await (await storeAt(address, nodeHost())).close();
-}
-
-const kindOf = (address: string): string => address.replace(/:.*$/s, '');
-
 /** Aborted by Ctrl-C, by a request to end, and when the demo takes too long. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () => controller.abort(new Interrupted(name)));
+    process.on(name, () => controller.abort(new Interrupted('interrupted')));
   }
-  return AbortSignal.any([controller.signal, AbortSignal.timeout(demoTimeoutMs)]);
+  const late = (): void => controller.abort(new Error(`not done after ${demoTimeoutMs / 1_000} s`));
+  setTimeout(late, demoTimeoutMs).unref();
+  return controller.signal;
 }
 
 class Interrupted extends Error {}
 
-function explain(error: unknown): number {
-  const interrupted = [error, (error as { cause?: unknown }).cause].some((one) => one instanceof Interrupted);
-  const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`\ndemo: ${interrupted ? 'interrupted' : text}\n`);
-  return interrupted ? 130 : 1;
+function explain(thrown: unknown): number {
+  // A pause that was cut short says so, and keeps why as its cause.
+  const error = thrown instanceof Error && thrown.name === 'AbortError' ? thrown.cause : thrown;
+  process.stderr.write(`\ndemo: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof Interrupted ? 130 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch(explain);

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster, ClusterFailure, WorkerProcess } from './cluster.ts';
 import { type Acquisition, Ownership } from './ownership.ts';
 import { count, duration, type Printer } from './report.ts';
+import type { StoreProbe } from './store-probe.ts';
 import { nowUs } from './witness.ts';
 
 /** A time in which calls to and from a node may fail. */
@@ -26,10 +27,15 @@ export interface SceneOptions {
   readonly nodes: number;
   readonly names: readonly string[];
   readonly sessionMs: number;
+  readonly witness: string;
+  readonly store: StoreProbe;
+  readonly signal: AbortSignal;
 }
 
 const steadyMs = 2_000;
 const settleMs = 500;
+const freezesMax = 10;
+const freezePauseMs = 200;
 
 export class Scenario {
   readonly times: Times = {
@@ -45,23 +51,15 @@ export class Scenario {
   readonly #printer: Printer;
   readonly #options: SceneOptions;
   readonly #ownership: Ownership;
-  readonly #signal: AbortSignal;
   readonly #hurts: Hurt[] = [];
   readonly #told: Map<WorkerProcess, { calls: number; retried: number }> = new Map();
   #failuresTold = 0;
 
-  // biome-ignore lint/complexity/useMaxParams: the four things that a scene needs have nothing else in common.
-  constructor(
-    cluster: Cluster,
-    printer: Printer,
-    witness: string,
-    options: SceneOptions & { signal: AbortSignal },
-  ) {
+  constructor(cluster: Cluster, printer: Printer, options: SceneOptions) {
     this.#cluster = cluster;
     this.#printer = printer;
     this.#options = options;
-    this.#signal = options.signal;
-    this.#ownership = new Ownership(witness);
+    this.#ownership = new Ownership(options.witness);
   }
 
   async play(): Promise<void> {
@@ -71,6 +69,7 @@ export class Scenario {
       await this.#freezeLeader();
       await this.#bringBack(killed);
       await this.#rollingRestart();
+      await this.#leave();
     } finally {
       this.#ownership.close();
     }
@@ -83,10 +82,10 @@ export class Scenario {
 
   async #form(): Promise<void> {
     const { nodes, names } = this.#options;
-    this.#printer.section(`${nodes} processes become a cluster`);
+    this.#printer.section(`${nodes} nodes become a cluster`);
     this.#printer.text(
-      'Each node is a process of its own and is told nothing but the address of the store: through it they ' +
-        'find each other and agree on a leader. Names are not written there.',
+      'Each is an operating-system process of its own and is told nothing but the address of the store: ' +
+        'through it they find each other and agree on a leader. Names are not written there.',
     );
     const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
     const workers = await Promise.all(numbers.map((number) => this.#cluster.start(`n${number}`)));
@@ -98,7 +97,7 @@ export class Scenario {
     await this.#register(workers, names);
     for (const worker of workers) worker.send({ type: 'callAll', run: true });
     await this.#cluster.round();
-    await pause(steadyMs, undefined, { signal: this.#signal });
+    await pause(steadyMs, undefined, { signal: this.#options.signal });
     this.#printCalls('so far');
   }
 
@@ -149,17 +148,17 @@ export class Scenario {
     const leader = await this.#agree();
     this.#printer.section(`The new leader, ${leader.node}, is frozen (SIGSTOP), and thawed later`);
     this.#printer.text(
-      'A frozen process is not dead: it may go on at any moment, so nothing proves that its names are free. ' +
+      'A frozen node is not dead: it may go on at any moment, so nothing proves that its names are free. ' +
         `Another leads when its lease has run out; its names stay reserved until its session ` +
         `(${count(this.#options.sessionMs)} ms and a margin) has, too. Thawed, it must find out before it does anything else.`,
     );
     const lost = this.#namesOf(leader);
-    const atUs = await this.#hurtAsync(leader.node, () => this.#cluster.freeze(leader));
+    const atUs = await this.#freeze(leader);
     const next = await this.#agree();
     const ledUs = nowUs();
     const back = await this.#regained(lost, atUs);
     await this.#cluster.round();
-    await pause(settleMs, undefined, { signal: this.#signal });
+    await pause(settleMs, undefined, { signal: this.#options.signal });
     this.times.freezeToAllNamesMs = (back.lastUs - atUs) / 1_000;
     this.#printer.row('another node leads', `${duration(ledUs - atUs)} after the freeze: ${next.node}`);
     this.#printer.row('names lost with their host', lost.length);
@@ -237,6 +236,15 @@ export class Scenario {
     this.#printCalls('meanwhile');
   }
 
+  async #leave(): Promise<void> {
+    for (const worker of this.#cluster.running) {
+      worker.send({ type: 'callAll', run: false });
+      this.#hurt(worker.node, nowUs);
+    }
+    // One after the other: each but the last has somebody to hand its office to.
+    for (const worker of this.#cluster.running) await this.#cluster.leave(worker);
+  }
+
   async #agree(): Promise<WorkerProcess> {
     const agreed = (): boolean => {
       const leaders = new Set(this.#cluster.running.map(({ leader }) => leader));
@@ -258,9 +266,22 @@ export class Scenario {
     return atUs;
   }
 
-  async #hurtAsync(node: string, act: () => Promise<number>): Promise<number> {
-    this.#hurts.push({ node, fromUs: nowUs(), toUs: Infinity });
-    return act();
+  /**
+   * A process that stands still within a commit holds the lock of SQLite, and everybody waits for it: safe, but nothing to
+   * see. So it is thawed, long before anybody takes it for lost, and frozen again.
+   */
+  async #freeze(worker: WorkerProcess): Promise<number> {
+    this.#hurt(worker.node, nowUs);
+    for (let tries = 1; tries <= freezesMax; tries++) {
+      const atUs = await this.#cluster.freeze(worker);
+      if (await this.#options.store.works()) {
+        if (tries > 1) this.#printer.row('stood within a commit, frozen again', `${tries - 1} times`);
+        return atUs;
+      }
+      this.#cluster.thaw(worker);
+      await pause(freezePauseMs, undefined, { signal: this.#options.signal });
+    }
+    throw new Error(`${worker.node} always stood within a commit`);
   }
 
   /** Ends an act: all is well again when every name answers every node. */

@@ -1,6 +1,6 @@
 // What the demo concludes: the numbers, and which guarantees they break.
 import type { Findings } from './checker.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, ClusterFailure } from './cluster.ts';
 import type { Printer } from './report.ts';
 import { count, duration } from './report.ts';
 import type { Scenario, Times } from './scenario.ts';
@@ -101,12 +101,22 @@ export function printSummary(printer: Printer, s: Summary): void {
 
 /** For whoever has to find out why. */
 export function printFaults(printer: Printer, { cluster, scenario, findings }: SummaryParts): void {
-  const failures = scenario.unexplained().map(({ name, host, caller, code, fromUs, toUs }) => {
-    return `${caller} called ${name} on ${host ?? 'nobody'}: ${code}, after ${count((toUs - fromUs) / 1_000)} ms`;
-  });
-  const faults = [...findings.faults, ...failures, ...cluster.alarms];
+  const faults = [...findings.faults, ...grouped(scenario.unexplained()), ...cluster.alarms];
   if (faults.length === 0) return;
   printer.gap();
   for (const fault of faults.slice(0, 20)) printer.line(`     ${fault}`);
   if (faults.length > 20) printer.line(`     and ${count(faults.length - 20)} more`);
+}
+
+function grouped(failures: readonly ClusterFailure[]): string[] {
+  const groups = new Map<string, ClusterFailure[]>();
+  for (const failure of failures) {
+    const key = `${failure.caller} called ${failure.host ?? 'nobody'}: ${failure.code}`;
+    groups.set(key, [...(groups.get(key) ?? []), failure]);
+  }
+  return [...groups].map(([key, group]) => {
+    const from = Math.min(...group.map(({ fromUs }) => fromUs));
+    const to = Math.max(...group.map(({ toUs }) => toUs));
+    return `${key}, ${count(group.length)} times in ${duration(to - from)}`;
+  });
 }
