@@ -33,6 +33,14 @@ export function hasAuthority(s: MemberState, now: Instant): boolean {
   return storeLeaseHolds(s, leader, now) || unanimityHolds(s, leader, now);
 }
 
+/**
+ * The leader may decide about names. It is the second holder of all that it grants, and a successor asks only those on the list of
+ * the established: a newcomer in office decides nothing before it is on it.
+ */
+export function mayDecide(s: MemberState, leader: LeaderState, now: Instant): boolean {
+  return leader.complete && leader.record.established.includes(s.self) && hasAuthority(s, now);
+}
+
 function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
   return now < leader.renewedAt + shorten(s.config.durations.leaseMs, s.config.durations);
 }

@@ -127,13 +127,15 @@ function claim(c: Context): void {
 
 function claimRecord(c: Context, old: LeaderRecord | null): LeaderRecord {
   const { s } = c;
+  const established = old?.established ?? [];
   return {
     epoch: Math.max(old?.epoch ?? 0, s.follow.promised) + 1,
     leader: s.self,
     renewals: (old?.renewals ?? 0) + 1,
     durations: s.config.durations,
-    // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names.
-    established: old?.established ?? [],
+    // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names. Where nobody is,
+    // there are no names yet, or none any more.
+    established: established.length === 0 ? [s.self] : established,
   };
 }
 

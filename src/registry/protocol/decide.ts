@@ -1,7 +1,7 @@
 // The leader's decisions: who gets a name, what a name is, who is asked to let go. Nothing here depends on an entry
 // that is not committed, or on a name whose host is missing: such requests are parked at the name and served in the
 // order of arrival once it is certain.
-import { hasAuthority, heartbeatMs } from './authority.ts';
+import { heartbeatMs, mayDecide } from './authority.ts';
 import { dropOwnName, forgetEnd, unhide } from './host.ts';
 import type { Answer, Entry, Message, RemoveItem, Request } from './messages.ts';
 import { putEntry, removeEntry } from './replica.ts';
@@ -14,7 +14,7 @@ type RegisterRequest = Extract<Request, { type: 'register' }>;
 
 /** Decides now, or not at all: a leader without authority is silent, and askers ask again. */
 function serving(c: Context, leader: LeaderState): boolean {
-  return leader.complete && !leader.stopped && hasAuthority(c.s, c.now);
+  return mayDecide(c.s, leader, c.now);
 }
 
 /** Requests of a host are taken strictly in the order of their numbers, each once. */

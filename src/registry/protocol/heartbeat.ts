@@ -1,6 +1,14 @@
 // What a leader does with time: challenge its members, grant sessions while it has authority, renew its lease, and
 // change the membership in the same store transactions.
-import { hasAuthority, heartbeatMs, holders, peerSupports, sessionMayRun, shorten } from './authority.ts';
+import {
+  hasAuthority,
+  heartbeatMs,
+  holders,
+  mayDecide,
+  peerSupports,
+  sessionMayRun,
+  shorten,
+} from './authority.ts';
 import { forgetParkedOf, retryDrops, serveParked } from './decide.ts';
 import { extendSession } from './follow.ts';
 import type { Message } from './messages.ts';
@@ -33,16 +41,16 @@ export function leaderTick(c: Context): void {
 /** Called at every step: a leader with authority grants a session to its own member, and serves who waited for it. */
 export function noteAuthority(c: Context, leader: LeaderState): void {
   const { s, now } = c;
-  const serving = hasAuthority(s, now);
-  if (serving) extendSession(c, now + shorten(s.config.durations.sessionMs, s.config.durations));
-  if (serving && !leader.wasServing && leader.complete) {
+  if (hasAuthority(s, now)) extendSession(c, now + shorten(s.config.durations.sessionMs, s.config.durations));
+  const serving = mayDecide(s, leader, now);
+  if (serving && !leader.wasServing) {
     leader.wasServing = true;
     serveParked(c, leader);
     for (const peer of leader.peers.values()) {
       if (peer.synced) send(c, peer.key, { type: 'expect', epoch: leader.epoch, seq: peer.expect });
     }
   }
-  leader.wasServing = serving && leader.complete;
+  leader.wasServing = serving;
   s.follow.serving = leader.wasServing;
   if (leader.wasServing) s.follow.contactAt = now;
 }

@@ -5,7 +5,7 @@ import { heartbeatMs, peerSupports } from './authority.ts';
 import { acknowledge, onAdopt, onCaughtUp, onStream } from './catchup.ts';
 import { considerOffice, onClaimSettled, onView } from './claims.ts';
 import { flushAnswers, onRead, onRequests, serveKey } from './decide.ts';
-import { onFollow, openClaimEpoch, onGrant, onPing, onResigned, onStale } from './follow.ts';
+import { onFollow, onGrant, onPing, onResigned, onStale, openClaimEpoch } from './follow.ts';
 import { leaderTick, noteAuthority, onPong, onPromise, onRenewSettled, takeMembers } from './heartbeat.ts';
 import {
   dropOwnName,

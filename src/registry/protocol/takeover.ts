@@ -129,7 +129,6 @@ function takeIn(c: Context, leader: LeaderState, what: { entry: Entry; hearsay: 
  * has it, and the freshest has all. What is on the list but not recorded, or is dead, has not promised.
  */
 function namesAreKnown(c: Context, leader: LeaderState, host: MemberKey): boolean {
-  if (leader.record.established.length === 0) return true;
   let freshest: Peer | undefined;
   for (const member of leader.record.established) {
     if (member === host) continue;
