@@ -93,7 +93,8 @@ export const defects: readonly Defect[] = [
     name: 'names of the missing are served',
     file: 'decide.ts',
     find: 'if (entry !== undefined && leader.reserved.has(entry.host)) return false;',
-    replace: 'if (entry !== undefined && leader.reserved.has(entry.host)) removeEntry(c.s.replica, what.key, entry.token);',
+    replace:
+      'if (entry !== undefined && leader.reserved.has(entry.host)) removeEntry(c.s.replica, what.key, entry.token);',
   },
   {
     name: 'hearsay overrides a promise',

@@ -2,14 +2,15 @@
 import { tellOptions } from './options.ts';
 import { type RunResult, run } from './run.ts';
 
-const usage = `node src/sim/main.ts [--seeds N] [--first S] [--seed S] [--json] [--lines N] [--all] [--go-on]
+const usage = `node src/sim/main.ts [--seeds N] [--first S] [--seed S] [--json] [--lines N] [--all] [--go-on] [--stop-after N]
   --seeds N   how many seeds to run, from --first on (default 100)
   --first S   the first seed (default: drawn from the clock, and printed)
   --seed S    this seed alone, and its story
   --json      the last line is {"seeds", "failed", "firstSeed"}
   --lines N   lines of the story of a failure (default 120)
   --all       heartbeats in the story, too
-  --go-on     do not stop telling stories after the third failure`;
+  --go-on     do not stop telling after the third failure
+  --stop-after N  run no more seeds after so many failures`;
 
 interface Arguments {
   readonly seeds: number;
@@ -19,6 +20,7 @@ interface Arguments {
   readonly lines: number;
   readonly all: boolean;
   readonly goOn: boolean;
+  readonly stopAfter: number;
 }
 
 function parse(args: readonly string[]): Arguments | null {
@@ -37,6 +39,7 @@ function parse(args: readonly string[]): Arguments | null {
     lines: numberOf('--lines') ?? 120,
     all: args.includes('--all'),
     goOn: args.includes('--go-on'),
+    stopAfter: numberOf('--stop-after') ?? Infinity,
   };
 }
 
@@ -58,36 +61,48 @@ function tellSingle(result: RunResult): void {
   console.log(`calls ${JSON.stringify(calls)}`);
 }
 
+interface Tally {
+  seeds: number;
+  failed: number;
+  steps: number;
+  slowestMs: number;
+  readonly kinds: Map<string, number>;
+}
+
+function runAll(wanted: Arguments): Tally {
+  const tally: Tally = { seeds: 0, failed: 0, steps: 0, slowestMs: 0, kinds: new Map() };
+  while (tally.seeds < wanted.seeds && tally.failed < wanted.stopAfter) {
+    const result = run(wanted.first + tally.seeds, { storyLines: wanted.lines, storyAll: wanted.all });
+    tally.seeds++;
+    tally.steps += result.steps;
+    const { failure } = result;
+    if (failure === null) tally.slowestMs = Math.max(tally.slowestMs, result.restAfterMs);
+    else {
+      tally.failed++;
+      tally.kinds.set(failure.invariant, (tally.kinds.get(failure.invariant) ?? 0) + 1);
+      if (tally.failed <= 3 || wanted.goOn) tellFailure(result, wanted.single);
+    }
+    if (wanted.single) tellSingle(result);
+    else if (tally.seeds % 100 === 0) console.log(`${tally.seeds} seeds, ${tally.failed} failed`);
+  }
+  return tally;
+}
+
 function main(args: readonly string[]): number {
   const wanted = parse(args);
   if (wanted === null) {
     console.log(usage);
     return 0;
   }
-  const started = performance.now();
-  const kinds = new Map<string, number>();
-  let failed = 0;
-  let slowest = 0;
-  let steps = 0;
   console.log(`seeds ${wanted.first} to ${wanted.first + wanted.seeds - 1}`);
-  for (let done = 1; done <= wanted.seeds; done++) {
-    const result = run(wanted.first + done - 1, { storyLines: wanted.lines, storyAll: wanted.all });
-    steps += result.steps;
-    if (result.failure !== null) {
-      failed++;
-      kinds.set(result.failure.invariant, (kinds.get(result.failure.invariant) ?? 0) + 1);
-      if (failed <= 3 || wanted.goOn) tellFailure(result, wanted.single);
-    } else slowest = Math.max(slowest, result.restAfterMs);
-    if (wanted.single) tellSingle(result);
-    else if (done % 100 === 0) console.log(`${done} seeds, ${failed} failed`);
-  }
+  const started = performance.now();
+  const { seeds, failed, steps, slowestMs, kinds } = runAll(wanted);
   const seconds = (performance.now() - started) / 1000;
-  console.log(
-    `${(wanted.seeds / seconds).toFixed(1)} seeds/s, ${Math.round(steps / seconds)} steps/s, slowest to rest ${slowest.toFixed(0)} ms`,
-  );
+  const rates = `${(seeds / seconds).toFixed(1)} seeds/s, ${Math.round(steps / seconds)} steps/s`;
+  console.log(`${rates}, slowest to rest ${slowestMs.toFixed(0)} ms`);
   if (failed > 0) console.log(`broken: ${JSON.stringify(Object.fromEntries(kinds))}`);
-  console.log(`${wanted.seeds - failed} passed, ${failed} failed`);
-  if (wanted.json) console.log(JSON.stringify({ seeds: wanted.seeds, failed, firstSeed: wanted.first }));
+  console.log(`${seeds - failed} passed, ${failed} failed`);
+  if (wanted.json) console.log(JSON.stringify({ seeds, failed, firstSeed: wanted.first }));
   return failed > 0 ? 1 : 0;
 }
 

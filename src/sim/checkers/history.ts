@@ -3,8 +3,9 @@
 //   not-stale   it had not certainly ended before the call began.
 //   not-blind   `absent` is never said of a name that one registration held throughout the call.
 //   effective   after an unregistration is `done`, what it could see at its beginning holds no more.
-import type { Pid } from '../../term/pid.ts';
+
 import type { Version } from '../../registry/protocol/version.ts';
+import type { Pid } from '../../term/pid.ts';
 import type { Call, Cluster } from '../cluster.ts';
 import { tell } from './owners.ts';
 import type { Ledger } from './registrations.ts';

@@ -3,8 +3,9 @@
 //   complete   the table holds exactly the acknowledged registrations that still hold.
 //   digests    the digests of a replica are those of its entries.
 //   bounded    what the store holds grows with the members only, never with names.
-import type { MemberState } from '../../registry/protocol/state.ts';
+
 import { createReplica, putEntry } from '../../registry/protocol/replica.ts';
+import type { MemberState } from '../../registry/protocol/state.ts';
 import { sameVersion } from '../../registry/protocol/version.ts';
 import type { Cluster, SimNode } from '../cluster.ts';
 import type { Ledger } from './registrations.ts';

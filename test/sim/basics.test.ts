@@ -1,0 +1,218 @@
+// What every user does, step by step on a cluster where nothing goes wrong but what the case names.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
+
+function cluster(): Script {
+  const script = new Script(['A', 'B', 'C']);
+  script.start('B', 'A', 'C');
+  return script;
+}
+
+describe('a cluster of three', () => {
+  test('the first to start leads, and everybody counts', () => {
+    const s = cluster();
+    assert.ok(s.leads('B'));
+    assert.equal(s.cluster.store.members.length, 3);
+    assert.equal(s.judged.rest.unrest(), null);
+  });
+
+  test('a registration is seen by consistent reads everywhere, and by all tables soon', () => {
+    const s = cluster();
+    const process = s.hold('A', 'x');
+    for (const name of ['A', 'B', 'C']) assert.equal(s.answer(s.read(name, 'x')), 'found');
+    s.run(50);
+    for (const name of ['A', 'B', 'C']) assert.equal(s.sees(name, 'x'), process.pid.toString());
+    assert.equal(s.answer(s.read('C', 'y')), 'absent');
+  });
+
+  test('a name that is held is taken, on whatever node one asks; the holder itself is told its token again', () => {
+    const s = cluster();
+    const process = s.hold('A', 'x');
+    for (const name of ['A', 'B', 'C']) assert.equal(s.answer(s.register(name, 'x')), 'taken');
+    const again = s.register('A', 'x', process);
+    assert.equal(s.answer(again), 'registered');
+  });
+
+  test('a third node unregisters: gone for itself at once, for everybody when it is done', () => {
+    const s = cluster();
+    s.hold('A', 'x');
+    s.run(50);
+    const call = s.unregister('C', 'x');
+    assert.ok(s.state('C').host.hidden.has('x'));
+    assert.equal(s.answer(call), 'done');
+    assert.equal(s.answer(s.read('A', 'x')), 'absent');
+    s.run(50);
+    assert.equal(s.state('C').host.hidden.size, 0);
+    s.hold('C', 'x');
+  });
+
+  test('unregistering what nobody holds is done', () => {
+    const s = cluster();
+    assert.equal(s.answer(s.unregister('A', 'x')), 'done');
+  });
+
+  test('an exit frees all names of the process in one message', () => {
+    const s = cluster();
+    const process = s.hold('A', 'x');
+    assert.equal(s.answer(s.register('A', 'y', process)), 'registered');
+    const before = s.sentBy('A', 'requests').length;
+    s.cluster.exit(process);
+    s.run(100);
+    assert.equal(s.answer(s.read('C', 'x')), 'absent');
+    assert.equal(s.answer(s.read('C', 'y')), 'absent');
+    assert.equal(s.sentBy('A', 'requests').length, before + 1);
+  });
+
+  test('a registration that was given up is given back, and was never seen', () => {
+    const s = cluster();
+    s.loseTo('A', 'stream');
+    const call = s.register('A', 'x');
+    const read = s.read('C', 'x');
+    s.run(100);
+    s.cluster.cancel(call);
+    s.lose(null);
+    assert.equal(s.answer(read), 'absent');
+    assert.equal(call.result?.type === 'error' && !call.result.maybeExecuted, true);
+    s.hold('C', 'x');
+  });
+});
+
+describe('failover', () => {
+  test('by proof of death it is immediate, and names on living hosts stay', () => {
+    const s = cluster();
+    const process = s.hold('A', 'x');
+    s.hold('B', 'y');
+    const dead = s.cluster.crash('B') as string;
+    const since = s.now;
+    for (const name of ['A', 'C']) s.cluster.proveDead(dead, s.node(name));
+    s.until('somebody leads', () => s.leads('A') || s.leads('C'));
+    assert.ok(s.now - since < 200, `took ${s.now - since} ms`);
+    assert.equal(s.answer(s.read('C', 'x')), 'found');
+    assert.equal(s.answer(s.read('C', 'y')), 'absent');
+    assert.equal(s.sees('C', 'x'), process.pid.toString());
+  });
+
+  test('by lapse it takes about a lease; no session lapses, names of the dead wait for theirs', () => {
+    const s = cluster();
+    s.hold('A', 'x');
+    s.hold('B', 'y');
+    const members = [s.self('A'), s.self('C')];
+    s.cluster.crash('B');
+    const since = s.now;
+    s.until('somebody leads', () => s.leads('A') || s.leads('C'));
+    assert.ok(s.now - since < 1.6 * leaseMs, `took ${s.now - since} ms`);
+    assert.equal(s.answer(s.read('C', 'x')), 'found');
+    s.hold('C', 'z');
+    const call = s.register('C', 'y');
+    s.run(sessionMs / 2);
+    assert.equal(call.result, null);
+    assert.equal(s.answer(call), 'registered');
+    assert.ok(s.now - since > sessionMs * 0.95);
+    assert.deepEqual([s.self('A'), s.self('C')], members);
+  });
+
+  test('a resignation hands over at once', () => {
+    const s = cluster();
+    s.hold('A', 'x');
+    const since = s.now;
+    s.cluster.deliver(s.node('B'), { type: 'drain' });
+    s.until('somebody else leads', () => s.leads('A') || s.leads('C'));
+    assert.ok(s.now - since < 200, `took ${s.now - since} ms`);
+    s.until('B has left', () => s.node('B').state === null);
+    s.until('the rest is at rest', () => s.judged.rest.unrest() === null);
+    assert.equal(s.answer(s.read('C', 'x')), 'found');
+  });
+});
+
+describe('coming and going', () => {
+  test('a joiner gets one transfer and then counts', () => {
+    const s = new Script(['A', 'B', 'C']);
+    s.start('B', 'A');
+    for (let n = 0; n < 30; n++) s.hold(n % 2 ? 'A' : 'B', `x${n}`);
+    s.cluster.start('C');
+    s.until('C counts', () => s.isEstablished('C'));
+    assert.equal(s.state('C').replica.entries.size, 30);
+    assert.equal(
+      s.sentBy('C', 'pull').filter((parcel) => parcel.message.type === 'pull' && parcel.message.part === 0)
+        .length,
+      1,
+    );
+    s.hold('C', 'z');
+  });
+
+  test('a drain takes no new names, waits for the old ones, and leaves nothing in the store', () => {
+    const s = cluster();
+    const process = s.hold('C', 'x');
+    s.cluster.deliver(s.node('C'), { type: 'drain' });
+    assert.equal(s.answer(s.register('C', 'y')), 'draining');
+    s.run(500);
+    assert.equal(s.answer(s.read('A', 'x')), 'found');
+    s.cluster.exit(process);
+    s.until('C has left', () => s.node('C').state === null, 2000);
+    s.until('at rest', () => s.judged.rest.unrest() === null, 2000);
+    assert.equal(s.cluster.store.members.length, 2);
+  });
+
+  test('the last one to leave takes everything along', () => {
+    const s = new Script(['A']);
+    s.start('A');
+    s.cluster.deliver(s.node('A'), { type: 'drain' });
+    s.until('A has left', () => s.node('A').state === null, 3000);
+    assert.deepEqual(s.cluster.store.members, []);
+    s.start('A');
+    s.hold('A', 'x');
+  });
+
+  test('paused past its session, a member fences itself before anything else and returns as another', () => {
+    const s = cluster();
+    const process = s.hold('A', 'x');
+    const before = s.self('A');
+    s.cluster.pause('A');
+    const call = s.register('C', 'x');
+    assert.equal(s.answer(call), 'taken');
+    s.run(1.3 * sessionMs);
+    s.hold('C', 'x');
+    s.cluster.resume('A');
+    assert.equal(process.alive, false);
+    assert.equal(s.state('A').phase, 'fenced');
+    s.until('A is back', () => s.state('A').phase === 'active');
+    assert.notEqual(s.self('A'), before);
+  });
+
+  test('a restart in place frees the names as soon as the new incarnation says hello with proof', () => {
+    const s = cluster();
+    s.hold('A', 'x');
+    const dead = s.cluster.crash('A') as string;
+    s.cluster.start('A');
+    s.cluster.proveDead(dead, s.node('B'));
+    const since = s.now;
+    s.hold('A', 'x');
+    assert.ok(s.now - since < 500, `took ${s.now - since} ms`);
+  });
+});
+
+describe('an outage of the store', () => {
+  test('stops nothing while all hold together, and ends at the tolerance', () => {
+    const s = cluster();
+    s.cutStore('*');
+    s.run(5 * leaseMs);
+    s.hold('A', 'x');
+    assert.equal(s.answer(s.read('C', 'x')), 'found');
+    s.run(10 * leaseMs);
+    const call = s.register('C', 'y');
+    s.run(500);
+    assert.equal(call.result?.type === 'registered', false);
+    s.healStore('*');
+    s.until('at rest', () => s.judged.rest.unrest() === null);
+  });
+
+  test('of the leader alone moves the office to a member that reaches the store', () => {
+    const s = cluster();
+    s.hold('A', 'x');
+    s.cutStore('B');
+    s.run(10 * leaseMs);
+    assert.equal(s.answer(s.read('C', 'x')), 'found');
+    assert.ok(['A', 'B', 'C'].some((name) => s.leads(name)));
+  });
+});

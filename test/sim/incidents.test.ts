@@ -1,0 +1,122 @@
+// One scripted case for each note in docs/incidents: the schedule that broke the protocol, with the bad outcome excluded.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hasAuthority } from '../../src/registry/protocol/authority.ts';
+import { compareVersions } from '../../src/registry/protocol/version.ts';
+import type { Parcel } from '../../src/sim/network.ts';
+import { leaseMs, Script, sessionMs, toleranceMs } from '../../src/sim/script.ts';
+
+test('001: who claimed unseen and died does not count as supporting', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('B', 'A');
+  const dead = s.self('A');
+  s.cut('A', 'B');
+  s.cluster.store.intercept = (node, op) => {
+    if (op.kind !== 'write') return null;
+    return node === 'A' ? 'lost' : 'unavailable';
+  };
+  s.until('A has the office in the store', () => s.cluster.store.record?.leader === dead);
+  s.cluster.crash('A');
+  s.run(10);
+  s.cluster.proveDead(dead, s.node('B'));
+  s.run(10);
+  assert.equal(hasAuthority(s.state('B'), s.cluster.localTime(s.node('B'))), false);
+  s.cluster.store.intercept = (node) => (node === 'B' ? 'unavailable' : null);
+  s.cluster.start('C');
+  s.cluster.proveDead(dead, s.node('C'));
+  s.until('C has the office', () => s.state('C').leader !== null);
+  assert.equal(hasAuthority(s.state('B'), s.cluster.localTime(s.node('B'))), false);
+});
+
+test('001: who died while its support ran goes on supporting', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('B', 'A', 'C');
+  s.cutStore('*');
+  s.run(3 * leaseMs);
+  const dead = s.cluster.crash('A') as string;
+  s.cluster.proveDead(dead, s.node('B'));
+  s.run(2 * leaseMs);
+  assert.equal(s.answer(s.register('C', 'x'), 500), 'registered');
+});
+
+test('002: a claimant is no witness of names that it never held', () => {
+  const s = new Script(['B', 'C']);
+  s.start('B');
+  s.loseTo('C', 'adopt', 'pulled', 'stream');
+  s.cluster.start('C');
+  s.run(leaseMs);
+  s.hold('B', 'x');
+  s.cut('B', 'C');
+  s.cutStore('B');
+  s.until('C has the office', () => s.state('C').leader !== null, 2 * toleranceMs);
+  const call = s.register('C', 'x');
+  assert.equal(s.state('C').leader?.complete, false);
+  s.run(0.8 * sessionMs);
+  assert.equal(call.result, null);
+  assert.equal(s.answer(call), 'registered');
+});
+
+test('003: without a session nothing is registered', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('B', 'A');
+  s.loseTo('C', 'grant');
+  s.cluster.start('C');
+  s.until('C has the table', () => s.state('C').follow.adopted);
+  const call = s.register('C', 'x');
+  s.run(leaseMs);
+  assert.equal(call.result, null);
+  assert.equal(s.sentBy('C', 'requests').length, 0);
+  s.lose(null);
+  assert.equal(s.answer(call), 'registered');
+});
+
+test('004: an unregistration is taken once, however often it arrives', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('B', 'A', 'C');
+  s.hold('A', 'x');
+  s.run(20);
+  const copies: Parcel[] = [];
+  s.lose((parcel) => {
+    if (parcel.fromNode === 'C' && parcel.message.type === 'requests') copies.push(parcel);
+    return parcel.toNode === 'C' && parcel.message.type === 'answers';
+  });
+  const removal = s.unregister('C', 'x');
+  s.until('x is gone', () => s.sees('A', 'x') === undefined);
+  const process = s.hold('A', 'x');
+  assert.ok(copies.length > 0);
+  for (const copy of copies) s.cluster.network.forward(copy);
+  s.run(leaseMs);
+  assert.equal(s.sees('A', 'x'), process.pid.toString());
+  s.lose(null);
+  assert.equal(s.answer(removal), 'done');
+  assert.equal(s.answer(s.read('C', 'x')), 'found');
+});
+
+test('005: a transfer does not revive what its host has ended', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('B', 'A', 'C');
+  const process = s.hold('C', 'x');
+  const old = s.state('C').replica.entries.get('x');
+  s.loseTo('C', 'stream', 'adopt');
+  for (let n = 0; n < 200; n++) s.hold('B', `y${n}`);
+  const parts: Parcel[] = [];
+  s.lose((parcel) => {
+    if (parcel.toNode === 'C' && parcel.message.type === 'pulled' && parcel.message.last) parts.push(parcel);
+    return parts.includes(parcel) || parcel.message.type === 'requests';
+  });
+  s.until('the transfer is nearly complete', () => parts.length > 0);
+  const removal = s.unregister('C', 'x');
+  const again = s.register('C', 'x', process);
+  s.lose((parcel) => parcel.message.type === 'requests');
+  const [part] = parts;
+  assert.ok(part !== undefined && old !== undefined);
+  s.cluster.network.forward(part);
+  s.run(10);
+  assert.equal(s.state('C').replica.entries.has('y199'), true, 'the transfer did not arrive');
+  assert.equal(again.result, null);
+  s.lose(null);
+  assert.equal(s.answer(again), 'registered');
+  assert.equal(s.answer(removal), 'done');
+  assert.ok(again.result?.type === 'registered' && compareVersions(again.result.token, old.token) > 0);
+  assert.equal(s.answer(s.read('A', 'x')), 'found');
+});
