@@ -2,8 +2,8 @@
 // each member. Nothing here grows with names, and no pid is ever written.
 import { DGenError, hasCode } from '../errors/error.ts';
 import {
-  type Commit,
   type KeySpace,
+  keyAfter,
   keyOf,
   partsOf,
   prefixRange,
@@ -18,6 +18,8 @@ export interface MemberInfo {
   readonly member: MemberKey;
   readonly node: string;
   readonly creation: number;
+  /** Which incarnation this is since the start of the node, from 1: a node has one at a time, so a later one has seen the end of this. */
+  readonly generation: number;
   /** Where the node listens; `null` when it does not. */
   readonly address: { readonly host: string; readonly port: number } | null;
   /** Equal on nodes whose loopback addresses lead to each other. */
@@ -26,32 +28,45 @@ export interface MemberInfo {
   readonly unprovenFormers: readonly number[];
 }
 
-const membersMax = 1_000;
-const opTimeoutMs = 2_000;
+const membersPerPage = 1_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+export interface CoordinationOptions {
+  /** Tells the registries of one tenant apart. */
+  readonly root: string;
+  /** Milliseconds for one operation. */
+  readonly timeoutMs: number;
+}
+
 export class Coordination {
   readonly #space: KeySpace;
-  readonly #root: string;
+  readonly #options: CoordinationOptions;
   /** What is known of every member that was ever seen in the store and is not gone from it. */
   readonly infos: Map<MemberKey, MemberInfo> = new Map();
+  #failure: unknown;
 
-  /** `root` tells the registries of one tenant apart. */
-  constructor(space: KeySpace, root: string) {
+  constructor(space: KeySpace, options: CoordinationOptions) {
     this.#space = space;
-    this.#root = root;
+    this.#options = options;
+  }
+
+  /** Why the last operation had no answer; undefined when it had one. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** Runs one operation of the protocol. Never rejects: what failed is in the outcome. `own` is written by `join`. */
   async run(op: StoreOp, own: MemberInfo, signal: AbortSignal): Promise<StoreOutcome> {
     let tx: StoreTransaction | undefined;
+    this.#failure = undefined;
     try {
-      tx = await this.#space.begin({ timeoutMs: opTimeoutMs, signal });
+      tx = await this.#space.begin({ timeoutMs: this.#options.timeoutMs, signal });
       return await this.#attempt(tx, op, own);
     } catch (error) {
       if (hasCode(error, 'store_conflict')) return await this.#conflict(signal);
-      return error instanceof InDoubt ? { status: 'unknown' } : { status: 'unavailable' };
+      this.#failure = error;
+      return mayBeApplied(error) ? { status: 'unknown' } : { status: 'unavailable' };
     } finally {
       tx?.close();
     }
@@ -60,14 +75,15 @@ export class Coordination {
   /** Somebody was faster: what stands in the store now is the answer. */
   async #conflict(signal: AbortSignal): Promise<StoreOutcome> {
     try {
-      const tx = await this.#space.begin({ timeoutMs: opTimeoutMs, signal });
+      const tx = await this.#space.begin({ timeoutMs: this.#options.timeoutMs, signal });
       try {
         return { status: 'conflict', view: await this.#read(tx) };
       } finally {
         tx.close();
       }
-    } catch {
+    } catch (error) {
       // The write was refused; only the news of what stands there now is missing.
+      this.#failure = error;
       return { status: 'unavailable' };
     }
   }
@@ -78,7 +94,7 @@ export class Coordination {
       case 'read':
         return { status: 'committed', view };
       case 'join':
-        await commit(tx, {
+        await tx.commit({
           reads: [],
           writes: [{ type: 'set', key: this.#memberKey(op.member), value: encode(own) }],
         });
@@ -104,7 +120,7 @@ export class Coordination {
       return { status: 'conflict', view };
     const reads = [rangeOfKey(this.#leaderKey())];
     if (op.expectMembers !== null) reads.push(this.#members());
-    await commit(tx, {
+    await tx.commit({
       reads,
       writes: [
         { type: 'set', key: this.#leaderKey(), value: encode(op.record) },
@@ -118,12 +134,17 @@ export class Coordination {
 
   async #read(tx: StoreTransaction): Promise<StoreView> {
     const leader = await tx.get(this.#leaderKey());
-    const page = await tx.getRange(this.#members(), { limit: membersMax });
     const members: MemberKey[] = [];
-    for (const [key, value] of page.items) {
-      const member = partsOf(key).at(-1) ?? '';
-      members.push(member);
-      if (!this.infos.has(member)) this.infos.set(member, decodeInfo(value, member));
+    let range = this.#members();
+    for (let more = true; more; ) {
+      const page = await tx.getRange(range, { limit: membersPerPage });
+      for (const [key, value] of page.items) {
+        const member = partsOf(key).at(-1) ?? '';
+        members.push(member);
+        if (!this.infos.has(member)) this.infos.set(member, decodeInfo(value, member));
+        range = { ...range, begin: keyAfter(key) };
+      }
+      more = page.more;
     }
     const listed = new Set(members);
     for (const member of this.infos.keys()) if (!listed.has(member)) this.infos.delete(member);
@@ -131,36 +152,21 @@ export class Coordination {
   }
 
   #leaderKey(): Uint8Array {
-    return keyOf('registry', this.#root, 'leader');
+    return keyOf('registry', this.#options.root, 'leader');
   }
 
   #memberKey(member: MemberKey): Uint8Array {
-    return keyOf('registry', this.#root, 'member', member);
+    return keyOf('registry', this.#options.root, 'member', member);
   }
 
   #members(): { begin: Uint8Array; end: Uint8Array } {
-    return prefixRange('registry', this.#root, 'member');
+    return prefixRange('registry', this.#options.root, 'member');
   }
 }
 
-/** A commit that may have been applied, or may be later. */
-class InDoubt extends Error {}
-
-const definite = [
-  'store_conflict',
-  'store_too_old',
-  'store_unavailable',
-  'store_too_large',
-  'store_invalid',
-] as const;
-
-async function commit(tx: StoreTransaction, request: Commit): Promise<void> {
-  try {
-    await tx.commit(request);
-  } catch (cause) {
-    if (definite.some((code) => hasCode(cause, code))) throw cause;
-    throw new InDoubt('a commit of unknown outcome', { cause });
-  }
+/** The port promises that only this one leaves a commit in doubt; whatever is no error of a store proves nothing. */
+function mayBeApplied(error: unknown): boolean {
+  return !(error instanceof DGenError) || error.maybeExecuted;
 }
 
 function sameStamp(a: LeaderRecord | null, b: LeaderRecord | null): boolean {
@@ -186,7 +192,8 @@ function decodeRecord(bytes: Uint8Array): LeaderRecord {
 
 function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {
   const info = parse(bytes) as MemberInfo;
-  return { ...info, unprovenFormers: info.unprovenFormers ?? [], member, node: nodeOf(member) };
+  const { generation = 0, unprovenFormers = [] } = info;
+  return { ...info, generation, unprovenFormers, member, node: nodeOf(member) };
 }
 
 function parse(bytes: Uint8Array): object {

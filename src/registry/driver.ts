@@ -32,6 +32,8 @@ export interface DriverOptions {
   readonly memberName: Atom;
   /** What the store says of the incarnation. */
   readonly info: (member: MemberKey) => MemberInfo;
+  /** The incarnation that ended here before this one, if there was one. */
+  readonly former: MemberKey | undefined;
 }
 
 export interface Wait {
@@ -44,7 +46,13 @@ type Ask =
   | Omit<Extract<Event, { type: 'unregister' }>, 'id'>
   | Omit<Extract<Event, { type: 'read' }>, 'id'>;
 
+/** Milliseconds between the looks of a member that leaves: whoever closes a node waits for it. */
+const drainTickMs = 10;
+/** Milliseconds for which a member that leaves looks for a leader to take leave of: where one stays, it has the office by then. */
+const leaderlessMsMax = 1_000;
+
 interface Pending {
+  readonly type: Ask['type'];
   readonly resolve: (result: Result) => void;
   readonly pid: Pid | undefined;
   readonly stopListening: (() => void) | undefined;
@@ -64,14 +72,17 @@ export class Driver {
   #nextId = 1;
   #timer: TimerHandle | undefined;
   #timerAt = Infinity;
-  #closed = false;
-  #onPhase: (() => void)[] = [];
+  #leaderlessSince = Infinity;
+  /** What every request is told once the member has ended. */
+  #ended: Result | undefined;
+  readonly #watchers: Set<() => void> = new Set();
 
   constructor(options: DriverOptions) {
     const { runtime } = options.self;
     this.#options = options;
     this.#host = runtime.host;
     this.state = createMember(options.config, memberKey(runtime.name.name, this.#incarnation()));
+    this.state.former = options.former ?? null;
     this.#deadlines = new Deadlines(this.#host, (id) => this.dispatch({ type: 'cancel', id }));
   }
 
@@ -80,14 +91,42 @@ export class Driver {
     return Array.from(this.#host.random.bytes(12), (byte) => byte.toString(16).padStart(2, '0')).join('');
   }
 
+  get closed(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Never throws: a member with a defect ends, as a process that crashed, and its supervisor starts another. */
   dispatch(event: Event): void {
-    if (this.#closed) return;
+    if (this.closed) return;
+    try {
+      this.#step(event);
+    } catch (error) {
+      const { self } = this.#options;
+      this.#host.log.error({ member: this.state.self, event: event.type, error }, 'registry: member crashed');
+      this.close(crashed);
+      self.runtime.terminate(self.self, error);
+    }
+  }
+
+  #step(event: Event): void {
     const phase = this.state.phase;
     const now = this.#host.clock.now();
     const effects = step(this.state, event, now);
     for (const effect of effects) this.#perform(effect);
     if (this.state.phase !== phase) this.#phaseChanged();
+    if (this.state.phase === 'draining') this.#noteLeaderless(now);
     this.#schedule(now);
+  }
+
+  /** All leave at once: nobody is there to hear a goodbye, and nothing of ours to be kept. It then leaves as one that died. */
+  #noteLeaderless(now: number): void {
+    const { leader, host, follow, store, dead } = this.state;
+    const leads = leader !== null || store.inflight !== null || host.hosted.size > 0 || host.seqOf.size > 0;
+    const led =
+      follow.leader !== null && follow.resignedEpoch !== follow.promised && !dead.has(follow.leader);
+    if (leads || led) this.#leaderlessSince = Infinity;
+    else if (this.#leaderlessSince === Infinity) this.#leaderlessSince = now;
+    if (now - this.#leaderlessSince >= leaderlessMsMax) this.close(closed);
   }
 
   /**
@@ -101,12 +140,12 @@ export class Driver {
 
   /** Asks the member, and waits for its last word. Never rejects: what went wrong is in the result. */
   ask(ask: Ask, wait: Wait): Promise<Result> {
-    if (this.#closed) return Promise.resolve(closedResult);
+    if (this.#ended !== undefined) return Promise.resolve(this.#ended);
     return new Promise((resolve) => {
       const id = this.#nextId++;
       const pid = ask.type === 'register' ? ask.pid : undefined;
       const stopListening = this.#listen(id, wait.signal);
-      this.#pending.set(id, { resolve, pid, stopListening, aborted: false });
+      this.#pending.set(id, { type: ask.type, resolve, pid, stopListening, aborted: false });
       if (pid !== undefined) this.#watch(pid);
       this.#deadlines.set(id, wait.timeoutMs);
       this.dispatch({ ...ask, id });
@@ -128,17 +167,34 @@ export class Driver {
     this.dispatch({ type: 'cancel', id });
   }
 
-  /** Resolves when the phase is one of these, or the driver is closed. */
-  async reached(...phases: readonly MemberState['phase'][]): Promise<void> {
-    while (!this.#closed && !phases.includes(this.state.phase)) {
-      await new Promise<void>((resolve) => this.#onPhase.push(resolve));
-    }
+  /** Begins. Others learn from us that the incarnation before has ended, as after a fence. */
+  start(): void {
+    this.dispatch({ type: 'start' });
+    const { former } = this.#options;
+    if (former !== undefined) this.dispatch({ type: 'provenDead', member: former });
+  }
+
+  /** Calls back whenever the phase changes, and when the driver is closed. Returns what stops that. */
+  onPhase(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => this.#watchers.delete(changed);
+  }
+
+  /** Resolves when the member has left, or is closed. */
+  left(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!this.closed && this.state.phase !== 'left') return;
+        stop();
+        resolve();
+      };
+      const stop = this.onPhase(look);
+      look();
+    });
   }
 
   #phaseChanged(): void {
-    const waiting = this.#onPhase;
-    this.#onPhase = [];
-    for (const resolve of waiting) resolve();
+    for (const changed of [...this.#watchers]) changed();
   }
 
   /** A message of another member, as it came. */
@@ -167,14 +223,16 @@ export class Driver {
     for (const { pid } of [...this.state.host.hosted.values()]) this.dispatch({ type: 'exited', pid });
   }
 
-  /** The member is no more, for whatever reason: its names cannot be kept. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** The member is no more: its names cannot be kept, so their processes end. `why` is what requests are told. */
+  close(why: Ended): void {
+    if (this.closed) return;
+    this.#ended = why;
+    this.state.phase = why.code === 'closed' ? 'left' : 'fenced';
     this.#timer?.cancel();
     this.#deadlines.close();
     this.#end([...this.state.host.hosted.values()].map((one) => one.pid));
-    for (const pending of [...this.#pending.values()]) this.#finish(pending, closedResult);
+    for (const pending of [...this.#pending.values()])
+      this.#finish(pending, { ...why, maybeExecuted: pending.type === 'unregister' });
     this.#pending.clear();
     this.#phaseChanged();
   }
@@ -278,17 +336,19 @@ export class Driver {
     this.dispatch({ type: 'restart', incarnation: this.#incarnation() });
   }
 
+  /** In the name of the node, for the member itself may have ended. */
   #end(pids: readonly Pid[]): void {
-    const { self } = this.#options;
+    const { runtime } = this.#options.self;
     for (const pid of pids) {
-      if (pid.node === self.runtime.name) self.runtime.terminate(pid, atom('fenced'));
-      else self.exitOther(pid, kill);
+      if (pid.node === runtime.name) runtime.terminate(pid, atom('fenced'));
+      else runtime.exit(pid, kill);
     }
   }
 
   #schedule(now: number): void {
-    if (this.#closed) return;
-    const at = wakeAt(this.state, now);
+    if (this.closed) return;
+    const wanted = wakeAt(this.state, now);
+    const at = this.state.phase === 'draining' ? Math.min(wanted, now + drainTickMs) : wanted;
     if (at >= this.#timerAt && this.#timerAt > now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -305,9 +365,19 @@ function asAborted(result: Result): Result {
   return cut ? { ...result, code: 'aborted', why: 'the caller aborted the wait' } : result;
 }
 
-const closedResult: Result = {
+/** Why a member has ended. */
+export type Ended = Extract<Result, { type: 'error' }>;
+
+export const closed: Ended = {
   type: 'error',
   code: 'closed',
   why: 'the registry was closed',
+  maybeExecuted: false,
+};
+
+export const crashed: Ended = {
+  type: 'error',
+  code: 'fenced',
+  why: 'the member of this node ended; another one starts',
   maybeExecuted: false,
 };

@@ -1,6 +1,8 @@
 // The elector: the process of a registry that deals with the store and with proofs of death, so that the member never
 // waits for either. It carries operations of the protocol to the store, and asks the addresses of members that are not
 // connected who listens there.
+import { DGenError } from '../errors/error.ts';
+import type { Log } from '../host/ports.ts';
 import type { Behaviour, Process } from '../process/types.ts';
 import type { Pid } from '../term/pid.ts';
 import type { Coordination, MemberInfo } from './coordination.ts';
@@ -49,6 +51,19 @@ export class DeathProof {
   }
 }
 
+/**
+ * A node has one member at a time, so a later one of the same start has seen the end of those before it. A later start of
+ * the node proved the earlier ones dead on the machine where they ran, but for those that it lists.
+ */
+function hasReplaced(later: MemberInfo, info: MemberInfo): boolean {
+  if (later.creation === info.creation) return later.generation > info.generation;
+  return later.creation > info.creation && !later.unprovenFormers.includes(info.creation);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof DGenError ? error.code : String(error);
+}
+
 const pausesMs = [0, 3, 10, 30, 100, 300, 1_000] as const;
 
 export class Elector implements Behaviour {
@@ -56,6 +71,8 @@ export class Elector implements Behaviour {
   readonly #coordination: Coordination;
   readonly #member: () => Pid | undefined;
   readonly #probing: Set<MemberKey> = new Set();
+  /** The code of the failure that was logged last, until the store answers again. */
+  #failing: string | undefined;
 
   constructor(node: RegistryNode, coordination: Coordination, member: () => Pid | undefined) {
     this.#node = node;
@@ -72,9 +89,8 @@ export class Elector implements Behaviour {
     this.#coordination.run(request.op, request.own, self.signal).then(
       (outcome) => {
         this.#tell(self, new StoreDone(request.id, outcome));
-        for (const info of this.#coordination.infos.values()) {
-          if (info.member !== request.own.member) this.#look(info, request.own, self);
-        }
+        this.#logFailure(self.runtime.host.log);
+        this.#lookAtAll(request.own, self);
       },
       // `run` turns every failure into an outcome; a defect there must not leave the member waiting.
       (error: unknown) => {
@@ -89,22 +105,31 @@ export class Elector implements Behaviour {
     if (member !== undefined) self.send(member, message);
   }
 
-  /**
-   * A node has one member at a time, so another one of this very start has ended. A later start of a node that proved the
-   * earlier ones dead, on the machine where they ran, proved it for everybody.
-   */
-  #look(info: MemberInfo, own: MemberInfo, self: Process): void {
-    const replaced = info.node === own.node && info.creation === own.creation;
-    if (replaced || this.#isProvenFormer(info)) this.#tell(self, new DeathProof(info.member));
-    else if (info.node !== own.node && !this.#node.isConnected(info.node)) this.#suspect(info.member, self);
+  /** Once for each kind of failure in a row: an outage has many operations. */
+  #logFailure(log: Log): void {
+    const { failure } = this.#coordination;
+    const code = failure === undefined ? undefined : codeOf(failure);
+    if (code === this.#failing) return;
+    this.#failing = code;
+    if (code === undefined) log.info({}, 'registry: the store answers again');
+    else log.warn({ code, error: failure }, 'registry: the store does not answer');
   }
 
-  #isProvenFormer(info: MemberInfo): boolean {
-    for (const later of this.#coordination.infos.values()) {
-      const newer = later.node === info.node && later.creation > info.creation;
-      if (newer && !later.unprovenFormers.includes(info.creation)) return true;
+  #lookAtAll(own: MemberInfo, self: Process): void {
+    const byNode = new Map<string, MemberInfo[]>();
+    for (const info of this.#coordination.infos.values()) {
+      const others = byNode.get(info.node);
+      if (others === undefined) byNode.set(info.node, [info]);
+      else others.push(info);
     }
-    return false;
+    for (const infos of byNode.values()) {
+      for (const info of infos) {
+        if (info.member === own.member) continue;
+        if (infos.some((other) => hasReplaced(other, info))) this.#tell(self, new DeathProof(info.member));
+        else if (info.node !== own.node && !this.#node.isConnected(info.node))
+          this.#suspect(info.member, self);
+      }
+    }
   }
 
   #suspect(member: MemberKey, self: Process): void {

@@ -4,7 +4,7 @@ import { DGenError } from '../errors/error.ts';
 import { isCallMessage, isDownMessage } from '../process/messages.ts';
 import type { Behaviour, CallMessage, Process } from '../process/types.ts';
 import { Pid, Tuple, termKey } from '../term/index.ts';
-import { Driver, type DriverOptions, messageTag } from './driver.ts';
+import { crashed, Driver, type DriverOptions, messageTag } from './driver.ts';
 import { DeathProof, StoreDone } from './elector.ts';
 
 /** Another member asks for a process of this node. */
@@ -23,9 +23,10 @@ export class Member implements Behaviour {
   init(self: Process): void {
     const driver = new Driver(this.#options(self));
     this.#driver = driver;
-    self.signal.addEventListener('abort', () => driver.close(), { once: true });
+    // Whatever ended it: who closes a registry in good order has closed the driver before.
+    self.signal.addEventListener('abort', () => driver.close(crashed), { once: true });
     this.#started(driver);
-    driver.dispatch({ type: 'start' });
+    driver.start();
   }
 
   handle(message: unknown, self: Process): void {

@@ -6,12 +6,17 @@ import type { Runtime } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
 import { Atom, atom, inspect, type Pid, termKey } from '../term/index.ts';
 import { Coordination, type MemberInfo } from './coordination.ts';
-import type { Driver, Wait } from './driver.ts';
+import { closed, type Driver, type Wait } from './driver.ts';
 import { Elector } from './elector.ts';
 import type { RegistryNode } from './host-node.ts';
 import { Member } from './member.ts';
 import { type CheckedOptions, checkOptions, type RegistryOptions } from './options.ts';
 import { type MemberKey, nodeOf } from './protocol/types.ts';
+
+/** An operation that takes longer than half a lease is of no use; a store over a network gets half a second at least. */
+function storeTimeoutMs(leaseMs: number): number {
+  return Math.min(2_000, Math.max(500, leaseMs / 2));
+}
 
 export interface TreeOrder {
   readonly supName: unknown;
@@ -20,14 +25,32 @@ export interface TreeOrder {
   readonly options: RegistryOptions & { readonly link?: Pid };
 }
 
-/** Text that stands for a name of any type, different for different names: itself, or its canonical form in hexadecimal. */
-function textOf(name: unknown): string {
-  if (name instanceof Atom) return name.name;
-  const key = termKey(name);
-  if (typeof key === 'string' && key.charCodeAt(0) !== 0 && /^[\w.@:/ -]{1,100}$/.test(key)) return key;
-  return Array.from(String(key), (char) => char.charCodeAt(0).toString(16).padStart(2, '0'))
-    .join('')
-    .slice(0, 200);
+const plainText = /^[\w.@:/ -]{1,100}$/;
+const hexDigitsMax = 160;
+
+/**
+ * Text of at most 200 characters that stands for a name of any type, different for different names, but that an atom and
+ * the string of its text are the same: itself, or `#` and its canonical form in hexadecimal; of a long one the first
+ * part, and a sum of the whole.
+ */
+export function textOf(name: unknown): string {
+  const key = name instanceof Atom ? name.name : termKey(name);
+  if (typeof key === 'string' && plainText.test(key)) return key;
+  const sign = typeof key === 'string' ? '' : 'n';
+  const hex = Array.from(String(key), (char) => char.charCodeAt(0).toString(16).padStart(4, '0')).join('');
+  if (hex.length <= hexDigitsMax) return `#${sign}${hex}`;
+  const sums = [1, 2, 3, 4].map((seed) => sumOf(hex, seed).toString(16).padStart(8, '0'));
+  return `#${sign}${hex.slice(0, hexDigitsMax)}.${sums.join('')}`;
+}
+
+/** 32 bits that depend on every character. */
+function sumOf(text: string, seed: number): number {
+  let sum = Math.imul(seed, 0x9e3779b1);
+  for (let index = 0; index < text.length; index++) {
+    sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193 + 2 * seed);
+    sum ^= sum >>> 15;
+  }
+  return sum >>> 0;
 }
 
 /** The processes, and how they are reached. Start it once; close it in every case. */
@@ -41,10 +64,14 @@ export class RegistryTree {
   readonly #coordination: Coordination;
   #supervisor: Pid | undefined;
   #driver: Driver | undefined;
-  readonly #firstDriver: Promise<void>;
-  #onDriver: () => void = () => undefined;
   readonly #stops: (() => void)[] = [];
   #closing: Promise<void> | undefined;
+  /** Those who wait for another member, or for the news that none will come. */
+  readonly #watchers: Set<() => void> = new Set();
+  /** The supervisor has ended, on request or not: no other member will start. */
+  #over = false;
+  #generation = 0;
+  #latest: MemberKey | undefined;
 
   /** Throws `bad_option`, `bad_name`. */
   constructor(node: RegistryNode, order: TreeOrder) {
@@ -54,12 +81,12 @@ export class RegistryTree {
     this.#order = order;
     this.#runtime = node.runtime;
     this.options = checkOptions(options);
-    this.#firstDriver = new Promise((resolve) => {
-      this.#onDriver = resolve;
-    });
     this.electorName = atom(`dgen.elector.${text}`);
     this.memberName = atom(`dgen.member.${text}`);
-    this.#coordination = new Coordination(order.tenant, text);
+    this.#coordination = new Coordination(order.tenant, {
+      root: text,
+      timeoutMs: storeTimeoutMs(this.options.config.durations.leaseMs),
+    });
   }
 
   get supervisor(): Pid {
@@ -71,6 +98,7 @@ export class RegistryTree {
     return this.#node.connect(node);
   }
 
+  /** While a failed member is replaced it is the one that failed. Throws `closed`. */
   driver(): Driver {
     if (this.#driver === undefined) throw new DGenError('closed', `registry ${inspect(this.#order.name)}`);
     return this.#driver;
@@ -91,6 +119,7 @@ export class RegistryTree {
       ...(link === undefined ? {} : { link }),
     };
     this.#supervisor = await start(this.#runtime, Supervisor, argument, options);
+    this.#runtime.watchDown(this.#supervisor, () => this.#ended());
     this.#stops.push(
       this.#node.onLink((peer, up) => this.#driver?.dispatch({ type: 'link', node: peer, up })),
       this.#node.guardInput(() => this.#driver?.guard()),
@@ -119,10 +148,11 @@ export class RegistryTree {
         elector,
         memberName: this.memberName,
         info: (key) => this.#info(key),
+        former: this.#driver?.state.self,
       }),
       (driver) => {
         this.#driver = driver;
-        this.#onDriver();
+        this.#changed();
       },
     );
     // A flood from peers must not stop a member: its mailbox is bounded by what the links let through.
@@ -135,12 +165,29 @@ export class RegistryTree {
     return Promise.resolve(this.#runtime.spawnBehaviour(member, options));
   }
 
+  /** No member any more, and none to come. */
+  #ended(): void {
+    this.#over = true;
+    for (const stopIt of this.#stops.splice(0)) stopIt();
+    this.#driver?.close(closed);
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const tell of [...this.#watchers]) tell();
+  }
+
   #info(member: MemberKey): MemberInfo {
     const { address, machineId, unprovenFormers } = this.#node;
+    if (member !== this.#latest) {
+      this.#latest = member;
+      this.#generation++;
+    }
     return {
       member,
       node: nodeOf(member),
       creation: this.#runtime.creation,
+      generation: this.#generation,
       address,
       machineId,
       unprovenFormers,
@@ -148,43 +195,62 @@ export class RegistryTree {
   }
 
   async ready(wait: Wait): Promise<void> {
-    const done = this.#whenActive();
-    const expired = Symbol('expired');
-    let cancel: (() => void) | undefined;
-    const deadline = new Promise<typeof expired>((resolve) => {
-      if (wait.timeoutMs === Infinity) return;
-      const timer = this.#runtime.host.timers.after(wait.timeoutMs, () => resolve(expired));
-      cancel = () => timer.cancel();
-    });
-    const aborted = new Promise<typeof expired>((resolve) => {
-      wait.signal?.addEventListener('abort', () => resolve(expired), { once: true });
-    });
-    const outcome = await Promise.race([done, deadline, aborted]);
-    cancel?.();
-    if (outcome !== expired) return;
-    throw new DGenError('unavailable', `registry ${inspect(this.#order.name)} is not ready`, {
-      expected: `a leader and a session within ${wait.timeoutMs} ms`,
+    const waiting = new AbortController();
+    const giveUp = (): void => waiting.abort();
+    const deadline =
+      wait.timeoutMs === Infinity ? undefined : this.#runtime.host.timers.after(wait.timeoutMs, giveUp);
+    wait.signal?.addEventListener('abort', giveUp, { once: true });
+    if (wait.signal?.aborted === true) giveUp();
+    try {
+      await this.#whenActive(waiting.signal);
+    } finally {
+      deadline?.cancel();
+      wait.signal?.removeEventListener('abort', giveUp);
+    }
+    if (wait.signal?.aborted === true) throw new DGenError('aborted', 'ready', { maybeExecuted: false });
+    if (waiting.signal.aborted) throw this.#notReady(wait.timeoutMs);
+  }
+
+  #notReady(timeoutMs: number): DGenError {
+    const state = this.#driver?.state;
+    return new DGenError('unavailable', `registry ${inspect(this.#order.name)} is not ready`, {
+      expected: `a leader and a session within ${timeoutMs} ms`,
       got:
-        this.#driver === undefined
-          ? 'no member'
-          : `phase ${this.#driver.state.phase}, leader ${this.#driver.state.follow.leader ?? 'none'}`,
+        state === undefined ? 'no member' : `phase ${state.phase}, leader ${state.follow.leader ?? 'none'}`,
     });
   }
 
-  async #whenActive(): Promise<void> {
-    await this.#firstDriver;
-    while (this.#closing === undefined) {
-      const driver = this.driver();
-      await driver.reached('active', 'draining', 'left');
-      if (driver.state.phase === 'active') return;
-      // A member that failed is followed by another one.
-      if (driver === this.#driver) break;
+  /** Resolves when the member serves, or the signal says so. Throws `closed`. */
+  async #whenActive(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const driver = this.#driver;
+      if (this.#over || this.#closing !== undefined)
+        throw new DGenError('closed', `registry ${inspect(this.#order.name)}`);
+      if (driver?.state.phase === 'active' && !driver.closed) return;
+      await this.#change(driver, signal);
     }
-    throw new DGenError('closed', `registry ${inspect(this.#order.name)}`);
+  }
+
+  /** Resolves when the phase, or the member, is another one, or the signal says so. */
+  async #change(driver: Driver | undefined, signal: AbortSignal): Promise<void> {
+    let told = (): void => undefined;
+    const change = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    this.#watchers.add(told);
+    signal.addEventListener('abort', told, { once: true });
+    const stopWatching = driver?.onPhase(told);
+    await change;
+    stopWatching?.();
+    signal.removeEventListener('abort', told);
+    this.#watchers.delete(told);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      this.#changed();
+    }
     return this.#closing;
   }
 
@@ -195,7 +261,7 @@ export class RegistryTree {
       driver.dispatch({ type: 'drain' });
       await this.#leftOrLate(driver);
     }
-    driver?.close();
+    driver?.close(closed);
     for (const stopIt of this.#stops.splice(0)) stopIt();
     if (this.#supervisor !== undefined)
       await stop(this.#runtime, this.#supervisor, { reason: 'shutdown' }).catch(() => undefined);
@@ -204,7 +270,7 @@ export class RegistryTree {
   #leftOrLate(driver: Driver): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#runtime.host.timers.after(this.options.drainTimeoutMs, resolve);
-      void driver.reached('left').then(() => {
+      void driver.left().then(() => {
         timer.cancel();
         resolve();
       });

@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -119,6 +120,20 @@ export class RemoteNode {
     return at;
   }
 
+  /**
+   * Stops the process, but not in the middle of a commit: a process that stands still with the lock of the file takes the store
+   * from everybody. Returns the moment before it stopped.
+   */
+  async freeze(file: string): Promise<number> {
+    for (;;) {
+      const at = this.signal('SIGSTOP');
+      await sleep(20);
+      if (isWritable(file)) return at;
+      this.signal('SIGCONT');
+      await sleep(20);
+    }
+  }
+
   async kill(): Promise<number> {
     const at = this.signal('SIGKILL');
     await this.ended;
@@ -129,6 +144,19 @@ export class RemoteNode {
     const waiting = this.#waiting.get(id);
     if (error === undefined) waiting?.resolve(result);
     else waiting?.reject(new Error(`${this.name}: ${error}`));
+  }
+}
+
+function isWritable(file: string): boolean {
+  const database = new DatabaseSync(file, { timeout: 1_000 });
+  try {
+    database.exec('BEGIN IMMEDIATE; ROLLBACK');
+    return true;
+  } catch (error) {
+    assert.match(String(error), /locked/);
+    return false;
+  } finally {
+    database.close();
   }
 }
 

@@ -154,7 +154,6 @@ function crash(name: string): object {
   return { at: nowMs() };
 }
 
-// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one line for each order.
 async function carryOut(order: Order): Promise<unknown> {
   switch (order.do) {
     case 'start':

@@ -30,10 +30,11 @@ function earliestLapse(frozenAt: number): number {
 }
 
 async function freezePastSession(
+  cluster: Cluster,
   frozen: RemoteNode,
   others: readonly RemoteNode[],
 ): Promise<{ from: number; to: number; seized: Seized[] }> {
-  const from = frozen.signal('SIGSTOP');
+  const from = await frozen.freeze(cluster.file);
   const orders = others.flatMap((node) =>
     names.map((name) => node.order<Seized>({ do: 'seize', name, timeoutMs: 15_000 })),
   );
@@ -67,7 +68,7 @@ test('a follower frozen past its session loses its names, ends its processes and
   grantsIn(await frozen.register(names));
   const { member } = await frozen.status();
   const witness = new Witness();
-  const { from, to, seized } = await freezePastSession(frozen, [other]);
+  const { from, to, seized } = await freezePastSession(cluster, frozen, [other]);
   t.diagnostic(
     `names were given away ${((seized[0]?.at ?? 0) - from).toFixed(0)} ms after the freeze, session ${sessionMs}`,
   );
@@ -101,7 +102,7 @@ test('a leader frozen past its session is replaced by lapse, its names wait for 
   const grants = others.map((node) =>
     node.order<{ at: number }>({ do: 'awaitGrant', prefix: `new-${node.name}-`, afterEpoch: epoch }),
   );
-  const { from, to, seized } = await freezePastSession(leader, others);
+  const { from, to, seized } = await freezePastSession(cluster, leader, others);
   const first = Math.min(...(await Promise.all(grants)).map(({ at }) => at));
   t.diagnostic(`a successor decided ${(first - from).toFixed(0)} ms after the freeze, lease ${leaseMs}`);
   t.diagnostic(
@@ -133,7 +134,7 @@ test('a leader frozen past its lease, not past its session: deposed, and nobody 
   const grants = others.map((node) =>
     node.order<{ at: number }>({ do: 'awaitGrant', prefix: `new-${node.name}-`, afterEpoch: epoch }),
   );
-  const from = leader.signal('SIGSTOP');
+  const from = await leader.freeze(cluster.file);
   const first = await Promise.any(grants);
   const refused = await (others[0] as RemoteNode).register(names, { timeoutMs: 500 });
   leader.signal('SIGCONT');
@@ -154,8 +155,7 @@ test('a pause shorter than the lease harms nobody', { timeout: 60_000 }, async (
   await showExactly(nodes, all);
   const before = await Promise.all(nodes.map((node) => node.status()));
   for (const node of nodes) {
-    node.signal('SIGSTOP');
-    const from = nowMs();
+    const from = await node.freeze(cluster.file);
     await sleep(400);
     node.signal('SIGCONT');
     await node.status();
