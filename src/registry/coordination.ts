@@ -9,6 +9,7 @@ import {
   prefixRange,
   rangeOfKey,
   type StoreTransaction,
+  type Watch,
 } from '../storage/index.ts';
 import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome, StoreView } from './protocol/types.ts';
 import { nodeOf } from './protocol/types.ts';
@@ -88,6 +89,23 @@ export class Coordination {
     }
   }
 
+  /** Reads the members, and resolves with a watch for their next change. Rejects with the errors of the store. */
+  async watchMembers(signal: AbortSignal): Promise<Watch> {
+    const watch = this.#space.watch(this.#members());
+    try {
+      const tx = await this.#space.begin({ timeoutMs: this.#options.timeoutMs, signal });
+      try {
+        await this.#readMembers(tx);
+      } finally {
+        tx.close();
+      }
+      return watch;
+    } catch (error) {
+      watch.cancel();
+      throw error;
+    }
+  }
+
   async #attempt(tx: StoreTransaction, op: StoreOp, own: MemberInfo): Promise<StoreOutcome> {
     const view = await this.#read(tx);
     switch (op.kind) {
@@ -134,6 +152,11 @@ export class Coordination {
 
   async #read(tx: StoreTransaction): Promise<StoreView> {
     const leader = await tx.get(this.#leaderKey());
+    const members = await this.#readMembers(tx);
+    return { record: leader === undefined ? null : decodeRecord(leader), members };
+  }
+
+  async #readMembers(tx: StoreTransaction): Promise<MemberKey[]> {
     const members: MemberKey[] = [];
     let range = this.#members();
     for (let more = true; more; ) {
@@ -148,7 +171,7 @@ export class Coordination {
     }
     const listed = new Set(members);
     for (const member of this.infos.keys()) if (!listed.has(member)) this.infos.delete(member);
-    return { record: leader === undefined ? null : decodeRecord(leader), members: members.sort() };
+    return members.sort();
   }
 
   #leaderKey(): Uint8Array {

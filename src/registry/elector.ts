@@ -64,6 +64,11 @@ function codeOf(error: unknown): string {
   return error instanceof DGenError ? error.code : String(error);
 }
 
+/** Milliseconds until the members are looked at again where they could not be watched. */
+const unwatchedMs = 1_000;
+/** Milliseconds in which changes of the membership gather. */
+const settleMs = 20;
+
 const pausesMs = [0, 3, 10, 30, 100, 300, 1_000] as const;
 
 export class Elector implements Behaviour {
@@ -73,6 +78,8 @@ export class Elector implements Behaviour {
   readonly #probing: Set<MemberKey> = new Set();
   /** The code of the failure that was logged last, until the store answers again. */
   #failing: string | undefined;
+  /** The member that asked last. */
+  #own: MemberInfo | undefined;
 
   constructor(node: RegistryNode, coordination: Coordination, member: () => Pid | undefined) {
     this.#node = node;
@@ -80,12 +87,38 @@ export class Elector implements Behaviour {
     this.#member = member;
   }
 
+  init(self: Process): void {
+    this.#follow(self).catch((error: unknown) => {
+      if (self.alive) self.runtime.host.log.error({ error }, 'registry: members are not watched any more');
+    });
+  }
+
   handle(message: unknown, self: Process): void {
     if (message instanceof StoreRequest) this.#carryOut(message, self);
     else if (message instanceof Suspicion) this.#suspect(message.member, self);
   }
 
+  /** Looks at the members whenever one comes or goes: with a leader that serves nobody else reads the store. */
+  async #follow(self: Process): Promise<void> {
+    const { signal } = self;
+    while (!signal.aborted) {
+      const watch = await this.#coordination.watchMembers(signal).catch(() => undefined);
+      if (watch === undefined) {
+        await this.#pause(unwatchedMs, self);
+        continue;
+      }
+      const stop = (): void => watch.cancel();
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+      if (this.#own !== undefined) this.#lookAtAll(this.#own, self);
+      await watch.changed;
+      signal.removeEventListener('abort', stop);
+      await this.#pause(settleMs, self);
+    }
+  }
+
   #carryOut(request: StoreRequest, self: Process): void {
+    this.#own = request.own;
     this.#coordination.run(request.op, request.own, self.signal).then(
       (outcome) => {
         this.#tell(self, new StoreDone(request.id, outcome));

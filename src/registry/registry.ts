@@ -264,7 +264,7 @@ export class Registry {
   }
 
   #hasMember(node: string): boolean {
-    return this.#driver.state.store.view?.members.some((member) => nodeOf(member) === node) ?? false;
+    return this.#tree.members().some((member) => nodeOf(member) === node);
   }
 
   /** `yes` or `no`; see the static function. */
@@ -340,12 +340,9 @@ export class Registry {
     return leader === null ? undefined : [nodeOf(leader), this.memberName];
   }
 
-  /** All members that this one knows of: the leader those that it leads, others by their last look into the store. */
+  /** All members that this one knows of: the leader those that it leads, others those in the store, a moment ago. */
   getMembers(): MemberId[] {
-    const { state } = this.#driver;
-    const members =
-      state.leader === null ? (state.store.view?.members ?? []) : [...state.leader.peers.keys()];
-    return members.map((member) => [nodeOf(member), this.memberName]);
+    return this.#tree.members().map((member) => [nodeOf(member), this.memberName]);
   }
 
   /** What this member believes now. Throws `closed`. */

@@ -94,6 +94,12 @@ export class RegistryTree {
     return this.#supervisor;
   }
 
+  /** All members that this one knows of: the leader those that it leads, others by what the store said last. */
+  members(): MemberKey[] {
+    const leads = this.#driver?.state.leader;
+    return [...(leads?.peers ?? this.#coordination.infos).keys()];
+  }
+
   connect(node: string): Promise<boolean> {
     return this.#node.connect(node);
   }
