@@ -225,10 +225,26 @@ const isDurations: Check = (value) =>
   isRecord(value) &&
   [value.leaseMs, value.sessionMs, value.toleranceMs, value.clockRateBound].every(isNumber);
 
+const isLeaderRecord: Check = (value) =>
+  isRecord(value) &&
+  isCount(value.epoch) &&
+  isCount(value.renewals) &&
+  isMemberOrNull(value.leader) &&
+  isDurations(value.durations) &&
+  isHosts(value.established);
+
 /** Fields of the messages that travel as they are. */
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   follow: { epoch: isCount, durations: isDurations },
-  ping: { epoch: isCount, ping: isCount, serving: isFlag, head: isVersion, expect: isCount },
+  ping: {
+    epoch: isCount,
+    ping: isCount,
+    serving: isFlag,
+    head: isVersion,
+    expect: isCount,
+    record: isLeaderRecord,
+    storeless: isFlag,
+  },
   grant: { epoch: isCount, nonce: isCount },
   adopt: { epoch: isCount, version: isVersion, totals: isPairs },
   answers: { epoch: isCount, answers: isAnswers },
@@ -240,7 +256,7 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   farewell: { epoch: isCount },
   hello: { former: isMemberOrNull },
   promise: { epoch: isCount, version: isVersion, count: isCount, low: isNumber, high: isNumber },
-  pong: { epoch: isCount, ping: isCount, nonce: isCount, answered: isCount },
+  pong: { epoch: isCount, ping: isCount, nonce: isCount, answered: isCount, reachesStore: isFlag },
   ack: { epoch: isCount, version: isVersion },
   resend: { epoch: isCount, after: isVersion },
   read: { epoch: isCount, id: isCount, key: isKey },

@@ -41,7 +41,8 @@ export function mayDecide(s: MemberState, leader: LeaderState, now: Instant): bo
   return leader.complete && leader.record.established.includes(s.self) && hasAuthority(s, now);
 }
 
-function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
+/** The lease that the store gave, counted from the sending of the last renewal that it certainly has. */
+export function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
   return now < leader.renewedAt + shorten(s.config.durations.leaseMs, s.config.durations);
 }
 

@@ -7,6 +7,7 @@ import type { Message } from './messages.ts';
 import { depose } from './office.ts';
 import { totalOf } from './replica.ts';
 import { type Context, send } from './state.ts';
+import { askStore, hearRecord, storeIdle } from './store-client.ts';
 import type { MemberKey } from './types.ts';
 import { compareVersions } from './version.ts';
 
@@ -69,6 +70,7 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
     return;
   }
   if (message.epoch > follow.promised || follow.leader !== from || openClaimEpoch(c) > 0) return;
+  hearRecord(c, message.record);
   const wasServing = follow.serving;
   follow.serving = message.serving;
   if (message.serving) follow.contactAt = c.now;
@@ -83,6 +85,7 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
     ping: message.ping,
     nonce,
     answered: firstUnanswered(c),
+    reachesStore: message.storeless && reachesStore(c),
   });
   if (message.serving && !wasServing) resendAll(c);
   else onExpectHint(c, message.expect);
@@ -90,6 +93,15 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
   // The last acknowledgement may have been lost, and nothing else would repeat it.
   acknowledge(c);
   if (compareVersions(message.head, s.replica.version) > 0) askResend(c);
+}
+
+/** Looks into the store, so that the answer is known at the next heartbeat at the latest. */
+function reachesStore(c: Context): boolean {
+  const { s, now } = c;
+  const lease = s.config.durations.leaseMs;
+  const mayAsk = s.store.joined && storeIdle(c) && s.store.undecided === null;
+  if (mayAsk && now - s.store.askedAt >= lease / 8) askStore(c, 'read', { kind: 'read' });
+  return now - s.store.answeredAt < lease / 3;
 }
 
 /** A leader that does not serve is supported only by those who could not do better: who reaches the store may claim. */

@@ -8,6 +8,7 @@ import {
   peerSupports,
   sessionMayRun,
   shorten,
+  storeLeaseHolds,
 } from './authority.ts';
 import { forgetParkedOf, retryDrops, serveParked } from './decide.ts';
 import { extendSession } from './follow.ts';
@@ -75,6 +76,8 @@ function ping(c: Context, leader: LeaderState, peer: Peer): void {
     serving: hasAuthority(c.s, c.now),
     head: { epoch: leader.epoch, n: leader.n },
     expect: peer.expect,
+    record: leader.record,
+    storeless: !storeLeaseHolds(c.s, leader, c.now),
   });
 }
 
@@ -91,6 +94,23 @@ export function onPong(c: Context, from: MemberKey, message: Extract<Message, { 
   if (peer.evicting || leader.stopped || !hasAuthority(s, now)) return;
   peer.grantedAt = now;
   send(c, from, { type: 'grant', epoch: leader.epoch, nonce: message.nonce });
+  if (message.reachesStore) considerHandOver(c, leader, peer);
+}
+
+/** Who lost only the store leaves the office to a member that has not: it decides nothing more, and says so to all. */
+function considerHandOver(c: Context, leader: LeaderState, to: Peer): void {
+  const { s } = c;
+  const able =
+    leader.complete && to.synced && to.acked >= leader.ownGrant && holders(leader, s.self).includes(to.key);
+  if (!able || storeLeaseHolds(s, leader, c.now)) return;
+  leader.stopped = true;
+  for (const peer of leader.peers.values()) {
+    if (peer.key !== s.self) send(c, peer.key, { type: 'resigned', epoch: leader.epoch });
+  }
+  const { epoch } = leader;
+  depose(c, 'handed over: it does not reach the store');
+  s.follow.resignedEpoch = epoch;
+  s.follow.standBackUntil = c.now + s.config.durations.leaseMs / 2;
 }
 
 export function onPromise(c: Context, from: MemberKey, message: Extract<Message, { type: 'promise' }>): void {
@@ -240,6 +260,12 @@ export function onRenewSettled(c: Context, settled: Settled): void {
   noteAuthority(c, leader);
   commitOwnGrants(c, leader);
   advanceTakeover(c);
+  // The members learn at once what they will count from, should this be the last they hear.
+  for (const peer of leader.peers.values()) {
+    if (peer.key === s.self) continue;
+    peer.pingedAt = -Infinity;
+    attend(c, leader, peer);
+  }
 }
 
 /** A refusal: the record is not what we thought. Where it names another leader the office is lost. */

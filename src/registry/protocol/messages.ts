@@ -1,7 +1,7 @@
 // What members say to each other. Every message travels with the incarnations of sender and receiver, and is dropped
 // where the receiver is another incarnation by now. Any message may be lost, also between two that arrive.
 import type { Pid } from '../../term/pid.ts';
-import type { Durations, MemberKey, NameKey, Result } from './types.ts';
+import type { Durations, LeaderRecord, MemberKey, NameKey, Result } from './types.ts';
 import type { Version } from './version.ts';
 
 /** One registration as it travels. `token` is also the version at which it was granted. */
@@ -58,6 +58,10 @@ export type Message =
       readonly serving: boolean;
       readonly head: Version;
       readonly expect: number;
+      /** The leader record as the leader last committed it: followers count its age from here, without asking the store. */
+      readonly record: LeaderRecord;
+      /** The store lease ran out: the leader decides by the support of all, and looks for a member that reaches the store. */
+      readonly storeless: boolean;
     }
   | { readonly type: 'grant'; readonly epoch: number; readonly nonce: number }
   | {
@@ -98,6 +102,8 @@ export type Message =
       readonly ping: number;
       readonly nonce: number;
       readonly answered: number;
+      /** In answer to a leader without the store: this member reaches it. */
+      readonly reachesStore: boolean;
     }
   | { readonly type: 'ack'; readonly epoch: number; readonly version: Version }
   | { readonly type: 'resend'; readonly epoch: number; readonly after: Version }

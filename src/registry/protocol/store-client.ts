@@ -94,6 +94,13 @@ function sameWrite(record: LeaderRecord | null, op: WriteOp): boolean {
   return sameRecord(record, op.record) && record?.established.join() === op.record.established.join();
 }
 
+/** The leader tells the record as it committed it: as good as having read it, at the moment when its word arrived. */
+export function hearRecord(c: Context, record: LeaderRecord): void {
+  const { view } = c.s.store;
+  if (view === null || record.renewals <= (view.record?.renewals ?? 0)) return;
+  takeView(c, { record, members: view.members });
+}
+
 function takeView(c: Context, view: StoreView): void {
   const store = c.s.store;
   const old = store.view?.record ?? null;
