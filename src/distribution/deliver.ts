@@ -1,7 +1,8 @@
 // One signal from a peer to the runtime. Also the place for what this library does not offer: a request to spawn is
 // answered at once, so that nobody on the other side waits for it.
-import type { Inbound } from '../process/distribution-port.ts';
+import type { CallChannel, Inbound, InboundCalls } from '../process/distribution-port.ts';
 import { atom } from '../term/atom.ts';
+import type { CompactReceiver } from './protocol/compact-decode.ts';
 import type { IncomingControl, SpawnReplyControl } from './protocol/control.ts';
 
 export interface DeliverTo {
@@ -59,6 +60,23 @@ export function deliver(control: IncomingControl, { inbound, reply }: DeliverTo)
     default:
       unreachable(control);
   }
+}
+
+/** Private frames of the connection that is that channel, to the runtime. */
+export function compactReceiver(
+  inbound: Inbound,
+  calls: InboundCalls,
+  channel: CallChannel,
+): CompactReceiver {
+  return {
+    // biome-ignore lint/complexity/useMaxParams: the receiver gives the signature
+    onCall: (number, from, to, request) => calls.onCall(channel, number, from, to, request),
+    onAnswer: (number, reply) => calls.onAnswer(channel, number, reply),
+    onCalleeGone: (number, reason) => calls.onCalleeGone(channel, number, reason),
+    onGivenUp: (number) => calls.onGivenUp(channel, number),
+    onSend: (from, to, message) => inbound.onSend(from, to, message),
+    onSendNamed: (from, name, message) => inbound.onSendNamed(from, name, message),
+  };
 }
 
 function unreachable(control: never): never {

@@ -5,9 +5,16 @@
 import type { Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { Host, TimerHandle } from '../host/ports.ts';
+import type { CallChannel, Inbound, NamedTarget, OutgoingRequest } from '../process/distribution-port.ts';
+import type { Atom } from '../term/atom.ts';
 import type { TermCodecs } from '../term/codecs.ts';
+import type { Pid } from '../term/pid.ts';
 import { TermWriter } from '../term/writer.ts';
+import { compactReceiver } from './deliver.ts';
 import type { DistributionLimits } from './options.ts';
+import type { NodeIdentity } from './protocol/compact.ts';
+import { CompactDecoder, isCompact } from './protocol/compact-decode.ts';
+import { CompactEncoder } from './protocol/compact-encode.ts';
 import type { IncomingControl, OutgoingControl } from './protocol/control.ts';
 import { ControlDecoder } from './protocol/control-decode.ts';
 import { ControlEncoder } from './protocol/control-encode.ts';
@@ -22,7 +29,10 @@ const lingerMs = 1_000;
 
 export interface LinkOptions {
   readonly socket: Socket;
+  readonly self: NodeIdentity<Atom>;
+  readonly node: Atom;
   readonly peer: HandshakePeer;
+  readonly inbound: Inbound;
   readonly can: Capabilities;
   readonly host: Host;
   readonly limits: DistributionLimits;
@@ -33,8 +43,14 @@ export interface LinkOptions {
   readonly onEnd: (reason: string) => void;
 }
 
-export class Link {
+interface Compact {
+  readonly encoder: CompactEncoder;
+  readonly decoder: CompactDecoder;
+}
+
+export class Link implements CallChannel {
   readonly peer: HandshakePeer;
+  readonly node: Atom;
   /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
@@ -44,6 +60,8 @@ export class Link {
   readonly #writer: TermWriter;
   readonly #encoder: ControlEncoder;
   readonly #decoder: ControlDecoder;
+  /** The private frames, where both sides take them. */
+  readonly #compact: Compact | undefined;
   readonly #frames: FrameReader;
   readonly #onData = (chunk: Uint8Array): void => this.receive(chunk);
   readonly #flushNow = (): void => this.#flush();
@@ -64,6 +82,7 @@ export class Link {
   constructor(options: LinkOptions) {
     const { socket, peer, can, host, limits, codecs } = options;
     this.peer = peer;
+    this.node = options.node;
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     this.#options = options;
     this.#socket = socket;
@@ -74,6 +93,7 @@ export class Link {
     this.#writer = new TermWriter(shared);
     this.#encoder = new ControlEncoder(this.#writer, can);
     this.#decoder = new ControlDecoder({ ...shared, can });
+    this.#compact = this.#newCompact(shared);
     this.#frames = new FrameReader(limits.frameBytesMax, (bytes, start, end) =>
       this.#onFrame(bytes, start, end),
     );
@@ -110,15 +130,41 @@ export class Link {
     return this.#batchBytes + this.#socket.writableLength;
   }
 
+  /** Where both sides take calls in their private form. */
+  get channel(): CallChannel | undefined {
+    return this.#compact === undefined ? undefined : this;
+  }
+
   /** Encodes and queues one signal. Throws `not_encodable`, `term_too_large`; `send_buffer_full` from the three sends. */
   write(control: OutgoingControl): void {
     if (this.#endReason !== undefined) return;
     if (!this.#options.can.unlinkId && this.#emulateUnlink(control)) return;
-    const buffered = this.bytesBuffered;
-    if (buffered >= this.#limits.sendBufferBytesMax) this.#checkRoom(control, buffered);
-    this.#batchBytes += this.#encoder.write(control);
-    if (this.#batchBytes >= flushBytes) this.#flush();
-    else this.#scheduleFlush();
+    this.#checkRoom(isSend(control));
+    this.#wrote(this.#compactSize(control) || this.#encoder.write(control));
+  }
+
+  call(from: Pid, to: Pid | NamedTarget, request: OutgoingRequest): void {
+    if (this.#compact === undefined || this.#endReason !== undefined) return;
+    this.#checkRoom(true);
+    this.#wrote(this.#compact.encoder.call(from, to, request));
+  }
+
+  answer(number: number, reply: unknown): void {
+    if (this.#compact === undefined || this.#endReason !== undefined) return;
+    this.#checkRoom(true);
+    this.#wrote(this.#compact.encoder.answer(number, reply));
+  }
+
+  calleeGone(number: number, reason: unknown): void {
+    if (this.#compact === undefined || this.#endReason !== undefined) return;
+    this.#checkRoom(false);
+    this.#wrote(this.#compact.encoder.calleeGone(number, reason));
+  }
+
+  givenUp(number: number): void {
+    if (this.#compact === undefined || this.#endReason !== undefined) return;
+    this.#checkRoom(false);
+    this.#wrote(this.#compact.encoder.givenUp(number));
   }
 
   /** Runs `onRoom` once, from the event loop: when at most half of the bound is buffered, or the link has ended. */
@@ -154,9 +200,38 @@ export class Link {
     this.#host.timers.defer(() => this.#tellEnd());
   }
 
-  #checkRoom(control: OutgoingControl, buffered: number): void {
+  /** The size of the private frame that was written; 0 when there is none for the signal. */
+  #compactSize(control: OutgoingControl): number {
+    if (this.#compact === undefined) return 0;
+    if (control.kind !== 'send' && control.kind !== 'send_named') return 0;
+    return this.#compact.encoder.send(control);
+  }
+
+  #newCompact(options: { readonly dialect: 'typescript' | 'erlang' }): Compact | undefined {
+    const { self, node, peer, inbound } = this.#options;
+    if (!peer.compact || inbound.calls === undefined) return undefined;
+    const identity = { name: node, creation: peer.creation };
+    const receiver = compactReceiver(inbound, inbound.calls, this);
+    return {
+      encoder: new CompactEncoder(this.#writer, self, identity),
+      decoder: new CompactDecoder({ ...options, self, peer: identity, receiver }),
+    };
+  }
+
+  #wrote(bytes: number): void {
+    this.#batchBytes += bytes;
+    if (this.#batchBytes >= flushBytes) this.#flush();
+    else this.#scheduleFlush();
+  }
+
+  #checkRoom(bounded: boolean): void {
+    const buffered = this.bytesBuffered;
+    if (buffered >= this.#limits.sendBufferBytesMax) this.#noRoom(bounded, buffered);
+  }
+
+  #noRoom(bounded: boolean, buffered: number): void {
     const limit = this.#limits.sendBufferBytesMax;
-    if (control.kind === 'send' || control.kind === 'send_named' || control.kind === 'send_alias') {
+    if (bounded) {
       throw new DGenError('send_buffer_full', 'the link to a peer', {
         details: { node: this.peer.name, bytesBuffered: buffered, bytesMax: limit },
         maybeExecuted: false,
@@ -197,6 +272,10 @@ export class Link {
   }
 
   #onFrame(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#compact !== undefined && isCompact(bytes[start])) {
+      this.#compact.decoder.read(bytes, start, end);
+      return;
+    }
     const control = this.#decoder.read(bytes, start, end);
     if (control !== undefined) this.#options.onControl(control);
   }
@@ -261,4 +340,8 @@ export class Link {
     this.#options.onEnd(this.#endReason ?? 'connection lost');
     this.#wakeWaiters();
   }
+}
+
+function isSend({ kind }: OutgoingControl): boolean {
+  return kind === 'send' || kind === 'send_named' || kind === 'send_alias';
 }

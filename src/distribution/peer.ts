@@ -16,6 +16,7 @@ import { Attempt, type AttemptOptions, type HandshakeDone } from './attempt.ts';
 import { type DeliverTo, deliver } from './deliver.ts';
 import { Link } from './link.ts';
 import type { DistributionLimits } from './options.ts';
+import type { NodeIdentity } from './protocol/compact.ts';
 import type { OutgoingControl } from './protocol/control.ts';
 import { capabilitiesOf } from './protocol/flags.ts';
 import { SignalQueue } from './signal-queue.ts';
@@ -26,6 +27,7 @@ const shortLifeMs = 1_000;
 
 /** What all peers of a node share. */
 export interface PeerContext {
+  readonly self: NodeIdentity<Atom>;
   readonly host: Host;
   readonly limits: DistributionLimits;
   readonly inbound: Inbound;
@@ -118,7 +120,12 @@ export class Peer {
     link.start();
     if (dialling !== undefined) this.#drain(dialling.queue, link);
     const { kind, creation } = done.peer;
-    this.#context.inbound.nodeUp(this.node, { kind, creation });
+    const { channel } = link;
+    this.#context.inbound.nodeUp(this.node, {
+      kind,
+      creation,
+      ...(channel === undefined ? {} : { channel }),
+    });
     this.#context.onUp(this);
     for (const waiter of dialling?.waiters ?? []) waiter(true);
     if (done.rest.length > 0) link.receive(done.rest);
@@ -195,11 +202,14 @@ export class Peer {
   }
 
   #newLink(done: HandshakeDone, socket: Socket): Link {
-    const { host, limits, codecs, beforeInput, ownFlags, inbound } = this.#context;
+    const { self, host, limits, codecs, beforeInput, ownFlags, inbound } = this.#context;
     const to: DeliverTo = { inbound, reply: (answer) => link.write(answer) };
     const link: Link = new Link({
       socket,
+      self,
+      node: this.node,
       peer: done.peer,
+      inbound,
       can: capabilitiesOf(ownFlags, done.peer.flags),
       host,
       limits,

@@ -249,8 +249,9 @@ class TcpDistribution implements Distribution {
   }
 
   #newContext(): PeerContext {
-    const { host, inbound, codecs, resolve, beforeInput } = this.#options;
+    const { name, creation, host, inbound, codecs, resolve, beforeInput } = this.#options;
     return {
+      self: { name, creation },
       host,
       limits: this.#limits,
       inbound,
@@ -272,11 +273,12 @@ class TcpDistribution implements Distribution {
   }
 
   #newSelf(): HandshakeSelf {
-    const { name, creation, cookie, host } = this.#options;
+    const { name, creation, cookie, host, inbound } = this.#options;
     return {
       name: name.name,
       creation,
       flags: this.#flags,
+      compact: inbound.calls !== undefined,
       cookie,
       md5: (bytes) => createHash('md5').update(bytes).digest(),
       challenge: host.random.uint32(),

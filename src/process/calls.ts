@@ -6,9 +6,11 @@
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
 import { Pid } from '../term/pid.ts';
+import type { Ref } from '../term/ref.ts';
 import { CallTable } from './call-table.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type Delivery, mailboxIsFull } from './delivery.ts';
+import type { CallChannel } from './distribution-port.ts';
 import { LocalCall } from './local-call.ts';
 import { OutgoingCall, type RemoteAddress } from './outgoing-call.ts';
 import type { Peer, Peers } from './peers.ts';
@@ -87,6 +89,16 @@ export class Calls {
     if (call.stopListening !== undefined) call.stopListening();
   }
 
+  refOf(number: number): Ref {
+    return this.#parts.references.refOf(number);
+  }
+
+  /** The call of that number, if it waits for an answer on that connection. */
+  waitingOn(channel: CallChannel, number: number): OutgoingCall | undefined {
+    const call = this.#outgoing.get(number);
+    return call?.channel === channel ? call : undefined;
+  }
+
   /** From now on an answer to the call finds nobody. */
   forget(call: OutgoingCall): void {
     this.#outgoing.delete(call);
@@ -136,7 +148,6 @@ export class Calls {
     call.to = to;
     call.peer = this.#parts.peers.of(to.node);
     call.number = this.#parts.references.nextNumber();
-    call.ref = this.#parts.references.refOf(call.number);
     this.#outgoing.add(call);
     return call;
   }

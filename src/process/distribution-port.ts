@@ -39,6 +39,48 @@ export interface Outbound {
   whenWritable(node: Atom, onRoom: () => void): void;
 }
 
+/** A call on its way out: its number, which is never used again, and what is asked. */
+export interface OutgoingRequest {
+  readonly number: number;
+  readonly request: unknown;
+}
+
+/**
+ * One connection to a node of this library that takes calls in a private form: the frames hold what the connection does not know
+ * already. Order is that of the connection, together with every other signal. After the end of the connection each of these does
+ * nothing: `Inbound.nodeDown` tells of it.
+ *
+ * `call` and `answer` throw `not_encodable` or `term_too_large` before a byte is written, `send_buffer_full` at the bound
+ * of the link; `calleeGone` throws the first two.
+ */
+export interface CallChannel {
+  /** The node at the other end. */
+  readonly node: Atom;
+  call(from: Pid, to: Pid | NamedTarget, request: OutgoingRequest): void;
+  /** Answers the call of that number, which came on this connection. */
+  answer(number: number, reply: unknown): void;
+  /** The callee of that call ended, or was not there. */
+  calleeGone(number: number, reason: unknown): void;
+  /** The caller of that call waits no longer. */
+  givenUp(number: number): void;
+}
+
+/** Calls as `CallChannel` sends them, from the peer of a connection. None throws. */
+export interface InboundCalls {
+  onCall(channel: CallChannel, number: number, from: Pid, to: Pid | Atom, request: unknown): void;
+  onAnswer(channel: CallChannel, number: number, reply: unknown): void;
+  onCalleeGone(channel: CallChannel, number: number, reason: unknown): void;
+  onGivenUp(channel: CallChannel, number: number): void;
+}
+
+export interface ConnectedPeer {
+  /** Tells a node of this library, which understands the private term forms, from an Erlang one. */
+  readonly kind: 'typescript' | 'erlang';
+  readonly creation: number;
+  /** Absent where one of the two sides does not take calls in the private form. */
+  readonly channel?: CallChannel;
+}
+
 /** Distribution to runtime: signals from other nodes, in the order of the link. None throws; pids of an earlier creation of this node are treated as dead. */
 export interface Inbound {
   onSend(from: Pid | undefined, to: Pid, message: unknown): void;
@@ -52,8 +94,10 @@ export interface Inbound {
   onMonitor(from: Pid, to: Pid | Atom, ref: Ref): void;
   onDemonitor(from: Pid, to: Pid | Atom, ref: Ref): void;
   onDown(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void;
-  /** The connection is usable. `kind` tells a node of this library, which understands the private term forms, from an Erlang one. */
-  nodeUp(node: Atom, peer: { readonly kind: 'typescript' | 'erlang'; readonly creation: number }): void;
+  /** Absent: calls come as messages, in Erlang's form, from every peer. */
+  readonly calls?: InboundCalls;
+  /** The connection is usable. */
+  nodeUp(node: Atom, peer: ConnectedPeer): void;
   /** The connection is gone, or could not be made: everything that hangs on it fires with `noconnection`. */
   nodeDown(node: Atom, reason: string): void;
 }

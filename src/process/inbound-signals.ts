@@ -6,14 +6,15 @@ import { Pid } from '../term/pid.ts';
 import type { Ref } from '../term/ref.ts';
 import type { Aliases } from './aliases.ts';
 import type { Calls } from './calls.ts';
-import type { Inbound } from './distribution-port.ts';
+import type { ConnectedPeer, Inbound, InboundCalls } from './distribution-port.ts';
 import { aliasOfTag, type GenRequest, parseAnswer, parseRequest } from './gen-protocol.ts';
-import { IncomingCall } from './incoming-call.ts';
+import { TaggedCall } from './incoming-call.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Links } from './links.ts';
 import { Cast } from './messages.ts';
 import type { Monitors } from './monitors.ts';
 import type { Names } from './names.ts';
+import { NumberedCalls } from './numbered-calls.ts';
 import type { Peers } from './peers.ts';
 import type { ProcessTable } from './process-table.ts';
 import { noproc } from './reasons.ts';
@@ -38,9 +39,11 @@ export interface InboundParts {
 type GenCall = Extract<GenRequest, { kind: 'call' }>;
 
 export class InboundSignals implements Inbound {
+  readonly calls: InboundCalls;
   readonly #parts: InboundParts;
 
   constructor(parts: InboundParts) {
+    this.calls = new NumberedCalls(parts);
     this.#parts = parts;
   }
 
@@ -101,8 +104,10 @@ export class InboundSignals implements Inbound {
     this.#parts.calls.onDown(number, reason);
   }
 
-  nodeUp(node: Atom, peer: { readonly kind: 'typescript' | 'erlang'; readonly creation: number }): void {
-    this.#parts.peers.of(node).kind = peer.kind;
+  nodeUp(node: Atom, { kind, channel }: ConnectedPeer): void {
+    const peer = this.#parts.peers.of(node);
+    peer.kind = kind;
+    peer.channel = channel;
   }
 
   nodeDown(node: Atom, reason: string): void {
@@ -133,7 +138,7 @@ export class InboundSignals implements Inbound {
   #acceptCall(callee: ProcessRecord | undefined, to: Pid | Atom, call: GenCall): void {
     const peer = this.#parts.peers.of(call.pid.node);
     if (callee !== undefined) {
-      const message = new IncomingCall(this.#parts.answers, call, { callee, peer });
+      const message = new TaggedCall(call, { callee, peer, answers: this.#parts.answers });
       this.#parts.lifecycle.deliverFromPeer(callee, message);
       if (!callee.alive) message.calleeDied(callee.exitReason);
       return;
@@ -156,7 +161,7 @@ export class InboundSignals implements Inbound {
 function forgetRequest(record: ProcessRecord | undefined, ref: Ref): void {
   if (record?.openRequests === undefined) return;
   for (const request of record.openRequests) {
-    if (!(request instanceof IncomingCall) || request.alias?.equals(ref) !== true) continue;
+    if (!(request instanceof TaggedCall) || request.alias?.equals(ref) !== true) continue;
     request.callerGone();
     return;
   }

@@ -1,5 +1,13 @@
 // The process runtime: sequential processes with mailboxes, links, monitors and calls.
-export type { Inbound, NamedTarget, Outbound } from './distribution-port.ts';
+export type {
+  CallChannel,
+  ConnectedPeer,
+  Inbound,
+  InboundCalls,
+  NamedTarget,
+  Outbound,
+  OutgoingRequest,
+} from './distribution-port.ts';
 export type { RuntimeLimits } from './limits.ts';
 export { isCallMessage, isCastMessage, isDownMessage, isExitMessage } from './messages.ts';
 export { kill, killed, noconnection, noproc, normal, shutdown } from './reasons.ts';

@@ -1,11 +1,12 @@
 // A call to a process of another node. Towards Erlang it is what `gen` does there: a monitor, the request, and at the end
 // a demonitor. A node of this library takes the request as the monitor too, which saves two frames of three; giving
-// up is told by the same demonitor signal. The request waits for room in the link, as long as its deadline allows.
+// up is told by the same demonitor signal. On a connection with a channel for calls none of that form is needed, only a
+// number. The request waits for room in the link, as long as its deadline allows.
 import { DGenError, hasCode } from '../errors/error.ts';
 import { Pid } from '../term/pid.ts';
 import { Ref } from '../term/ref.ts';
 import type { CallParts } from './calls.ts';
-import type { NamedTarget, Outbound } from './distribution-port.ts';
+import type { CallChannel, NamedTarget, Outbound, OutgoingRequest } from './distribution-port.ts';
 import { errorOfReply, genCall } from './gen-protocol.ts';
 import type { Waiting } from './outbox.ts';
 import type { Peer } from './peers.ts';
@@ -14,15 +15,15 @@ import { type EndOfCall, PendingCall } from './pending-call.ts';
 /** Where processes of other nodes are: by pid, by name, by alias. */
 export type RemoteAddress = Pid | NamedTarget | Ref;
 
-export class OutgoingCall extends PendingCall implements Waiting {
+export class OutgoingCall extends PendingCall implements Waiting, OutgoingRequest {
   number = 0;
-  ref!: Ref;
   to!: RemoteAddress;
   peer!: Peer;
   /** Neighbours in the list of the peer's calls. */
   olderOfPeer: OutgoingCall | undefined = undefined;
   newerOfPeer: OutgoingCall | undefined = undefined;
-  /** Set once the request is on its way. */
+  /** Set once the request is on its way: one of the two. */
+  channel: CallChannel | undefined = undefined;
   #sentThrough: Outbound | undefined = undefined;
   #monitored = false;
 
@@ -36,22 +37,40 @@ export class OutgoingCall extends PendingCall implements Waiting {
   }
 
   attempt(outbound: Outbound): void {
-    const from = this.caller.pid;
-    const message = genCall(from, this.ref, this.request);
     try {
-      if (this.to instanceof Pid) outbound.send(from, this.to, message);
-      else if (this.to instanceof Ref) outbound.sendAlias(from, this.to, message);
-      else outbound.sendNamed(from, this.to, message);
+      this.#send(outbound);
+      this.request = undefined;
     } catch (error) {
       if (hasCode(error, 'send_buffer_full')) throw error;
       this.fail(error);
+    }
+  }
+
+  #send(outbound: Outbound): void {
+    const { channel } = this.peer;
+    if (channel === undefined || this.to instanceof Ref) {
+      this.#sendMessage(outbound);
       return;
     }
+    channel.call(this.caller.pid, this.to, this);
+    this.channel = channel;
+  }
+
+  #sendMessage(outbound: Outbound): void {
+    const from = this.caller.pid;
+    const message = genCall(from, this.ref, this.request);
+    if (this.to instanceof Pid) outbound.send(from, this.to, message);
+    else if (this.to instanceof Ref) outbound.sendAlias(from, this.to, message);
+    else outbound.sendNamed(from, this.to, message);
     this.#sentThrough = outbound;
-    this.request = undefined;
     if (this.peer.kind === 'typescript' || this.to instanceof Ref) return;
     this.#monitored = true;
     outbound.monitor(from, this.to, this.ref);
+  }
+
+  /** Names the call where it goes as a message. */
+  get ref(): Ref {
+    return this.calls.refOf(this.number);
   }
 
   /** An answer came; it may be an error. */
@@ -67,7 +86,7 @@ export class OutgoingCall extends PendingCall implements Waiting {
   }
 
   protected override timeoutError(): DGenError {
-    if (this.#sentThrough !== undefined) return super.timeoutError();
+    if (this.channel !== undefined || this.#sentThrough !== undefined) return super.timeoutError();
     return new DGenError('send_buffer_full', `no room in the link to ${this.peer.node.name}`, {
       details: { timeoutMs: this.timeoutMs },
     });
@@ -76,6 +95,10 @@ export class OutgoingCall extends PendingCall implements Waiting {
   protected released(how: EndOfCall): void {
     this.peer.calls.delete(this);
     this.calls.forget(this);
+    if (this.channel !== undefined) {
+      if (how === 'given up') this.channel.givenUp(this.number);
+      return;
+    }
     const implied = how === 'given up' && this.peer.kind === 'typescript';
     if (how === 'callee gone' || !(this.#monitored || implied)) return;
     // An alias cannot be monitored: its peer forgets the request when it answers or ends.

@@ -5,7 +5,7 @@ import { DGenError } from '../errors/error.ts';
 import type { Atom } from '../term/atom.ts';
 import type { Pid } from '../term/pid.ts';
 import { CallList } from './call-table.ts';
-import type { Outbound } from './distribution-port.ts';
+import type { CallChannel, Outbound } from './distribution-port.ts';
 import type { IncomingCall } from './incoming-call.ts';
 import type { DownMonitor, PeerWatcher } from './monitors.ts';
 import { Outbox } from './outbox.ts';
@@ -24,6 +24,8 @@ export class Peer {
   readonly node: Atom;
   /** Undefined until the connection has been up. */
   kind: 'typescript' | 'erlang' | undefined = undefined;
+  /** While the connection is up and takes calls in the private form. */
+  channel: CallChannel | undefined = undefined;
   readonly links: Set<RemoteLink> = new Set();
   /** Monitors of processes there, set here. */
   readonly monitors: Set<DownMonitor> = new Set();

@@ -3,6 +3,7 @@
 import { DGenError } from '../errors/error.ts';
 
 const EMPTY = new Uint8Array(0);
+const VARINT_BYTES_MAX = 8;
 const scratch = new DataView(new ArrayBuffer(8));
 
 export class ByteReader {
@@ -37,6 +38,24 @@ export class ByteReader {
   byte(): number {
     if (this.at >= this.end) throw this.truncated(1);
     return this.bytes[this.at++] as number;
+  }
+
+  /** Reads a whole number as `FrameBuffer.varint` writes it. Throws `bad_term` beyond 2^53-1. */
+  varint(): number {
+    const first = this.byte();
+    return first < 0x80 ? first : this.longVarint(first & 0x7f);
+  }
+
+  private longVarint(low: number): number {
+    let value = low;
+    let weight = 128;
+    for (let count = 1; count < VARINT_BYTES_MAX; count++) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * weight;
+      weight *= 128;
+      if (byte < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value;
+    }
+    throw this.bad('a number below 2^53', 'more');
   }
 
   /** Throws `bad_term` unless everything is read. */

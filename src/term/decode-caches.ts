@@ -1,7 +1,8 @@
 // What the decoder has seen lately, found again by its bytes: atoms, map keys, pids. Each table has a fixed number of
 // slots and a new entry replaces whatever was in its slot, so a peer that sends ever new values fills nothing. The
 // tables are shared by all readers; they change identity and speed, never the value that is decoded.
-import type { Pid } from './pid.ts';
+import type { Atom } from './atom.ts';
+import { Pid } from './pid.ts';
 
 const SLOTS = 1024;
 /** Longer names and keys are not kept. */
@@ -47,12 +48,22 @@ export function startsWith(bytes: Uint8Array, from: number, expected: Uint8Array
 export class PidTable {
   private readonly slots: (Pid | undefined)[] = new Array(SLOTS).fill(undefined);
 
-  /** A pid equal to this one: the object that was returned lately, while its slot is not taken, else this one. */
-  intern(pid: Pid): Pid {
-    const hash = pid.id ^ Math.imul(pid.serial, 0x9e3779b1) ^ Math.imul(pid.creation, 0x85ebca6b);
+  /** A pid of these parts: the object that was returned lately, while its slot is not taken. */
+  // biome-ignore lint/complexity/useMaxParams: the four parts of a pid
+  intern(node: Atom, id: number, serial: number, creation: number): Pid {
+    const hash = id ^ Math.imul(serial, 0x9e3779b1) ^ Math.imul(creation, 0x85ebca6b);
     const slot = hash & (SLOTS - 1);
     const known = this.slots[slot];
-    if (known?.equals(pid)) return known;
+    if (
+      known !== undefined &&
+      known.id === id &&
+      known.serial === serial &&
+      known.creation === creation &&
+      known.node === node
+    ) {
+      return known;
+    }
+    const pid = new Pid(node, id, serial, creation);
     this.slots[slot] = pid;
     return pid;
   }

@@ -8,6 +8,7 @@ import { BYTES_MAX_DEFAULT } from './tags.ts';
 const LENGTH_BYTES = 4;
 const NO_FRAME = -1;
 const EMPTY = new Uint8Array(0);
+const VARINT_BYTES_MAX = 8;
 /** The most that a reservation may exceed what is then written. */
 const SLACK_BYTES = 512;
 
@@ -106,6 +107,15 @@ export class FrameBuffer {
       for (let index = 0; index < length; index++) target[at + index] = bytes[index] as number;
     }
     this.at += length;
+  }
+
+  /** Appends a whole number from 0 to 2^53-1: seven bits a byte, the low ones first. */
+  varint(value: number): void {
+    this.reserve(VARINT_BYTES_MAX);
+    let rest = value;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 128)) this.bytes[this.at++] = (rest % 128) | 0x80;
+    for (; rest > 0x7f; rest >>>= 7) this.bytes[this.at++] = (rest & 0x7f) | 0x80;
+    this.bytes[this.at++] = rest;
   }
 
   protected uint32(value: number): void {

@@ -3,7 +3,7 @@
 import { type Atom, atom, isAtomName } from './atom.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteTable, CACHED_BYTES_MAX, PidTable, startsWith } from './decode-caches.ts';
-import { Pid } from './pid.ts';
+import type { Pid } from './pid.ts';
 import { Ref } from './ref.ts';
 import * as tags from './tags.ts';
 import { latin1, readText, utf16 } from './utf8.ts';
@@ -15,6 +15,8 @@ export interface ScalarReaderOptions {
   /** What a binary becomes: 'string' (default) is a string where the bytes are valid UTF-8, else a Uint8Array; 'bytes' always a Uint8Array, but for the keys of maps. */
   readonly binaries?: 'string' | 'bytes';
 }
+
+const UINT32_MAX = 0xffff_ffff;
 
 const atoms = new ByteTable<Atom>();
 const keys = new ByteTable<string>();
@@ -206,7 +208,20 @@ export class ScalarReader extends ByteReader {
     const node = this.node();
     const id = this.uint32();
     const serial = this.uint32();
-    return pids.intern(new Pid(node, id, serial, wide ? this.uint32() : this.byte()));
+    return pids.intern(node, id, serial, wide ? this.uint32() : this.byte());
+  }
+
+  /** Reads the number of a pid, two varints, whose node and creation are known. Throws `bad_term` for more than 32 bits. */
+  pidOf(node: Atom, creation: number): Pid {
+    const id = this.varint();
+    const serial = this.varint();
+    if (id > UINT32_MAX || serial > UINT32_MAX) throw this.bad('the numbers of a pid', `${id}.${serial}`);
+    return pids.intern(node, id, serial, creation);
+  }
+
+  /** Reads an atom with its tag. Throws `bad_term` for another term. */
+  name(): Atom {
+    return this.atomTerm();
   }
 
   protected newerRef(wide: boolean): Ref {

@@ -19,9 +19,15 @@ import { DGenError } from '../../src/errors/error.ts';
 
 const md5 = (bytes: Uint8Array): Uint8Array => createHash('md5').update(bytes).digest();
 
-function self(name: string, options: { cookie?: string; challenge?: number } = {}): HandshakeSelf {
-  const { cookie = 'secret', challenge = 7 } = options;
-  return { name, creation: 11, flags: ownFlags(), cookie, md5, challenge };
+interface SelfOptions {
+  readonly cookie?: string;
+  readonly challenge?: number;
+  readonly compact?: boolean;
+}
+
+function self(name: string, options: SelfOptions = {}): HandshakeSelf {
+  const { cookie = 'secret', challenge = 7, compact = true } = options;
+  return { name, creation: 11, flags: ownFlags(), compact, cookie, md5, challenge };
 }
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ''), 'hex'));
@@ -90,8 +96,9 @@ test('both sides learn name, creation and kind of the other, however the bytes a
         const { dialler, acceptor } = pair(status);
         const { left, right } = run(dialler, acceptor, cut);
         assert.ok(left?.kind === 'done' && right?.kind === 'done');
-        assert.deepEqual(left.peer, { name: 'b@h', creation: 11, flags: ownFlags(), kind: 'typescript' });
-        assert.deepEqual(right.peer, { name: 'a@h', creation: 11, flags: ownFlags(), kind: 'typescript' });
+        const shown = { creation: 11, flags: ownFlags(), kind: 'typescript', compact: true };
+        assert.deepEqual(left.peer, { name: 'b@h', ...shown });
+        assert.deepEqual(right.peer, { name: 'a@h', ...shown });
       }
     }),
     { numRuns: 60 },

@@ -27,12 +27,14 @@ import {
   type Md5,
   type NameMessage,
 } from './handshake-messages.ts';
-import { capabilityProbe, type Marker, markerVersion } from './marker.ts';
+import { capabilityCompact, capabilityProbe, type Marker, markerVersion } from './marker.ts';
 
 export interface HandshakeSelf {
   readonly name: string;
   readonly creation: number;
   readonly flags: bigint;
+  /** Takes private frames. */
+  readonly compact: boolean;
   readonly cookie: string;
   readonly md5: Md5;
   /** Unpredictable, 32 bits, fresh for each handshake: whoever can guess it needs no cookie. */
@@ -49,6 +51,8 @@ export interface HandshakePeer {
   readonly creation: number;
   readonly flags: bigint;
   readonly kind: 'typescript' | 'erlang';
+  /** Takes private frames. */
+  readonly compact: boolean;
 }
 
 /**
@@ -158,7 +162,12 @@ export class Dialler extends Machine {
     super();
     this.#options = options;
     const { name, creation, flags } = options.self;
-    this.hello = encodeName({ name, creation, flags, marker: ownMarker(options.probe === true) });
+    this.hello = encodeName({
+      name,
+      creation,
+      flags,
+      marker: ownMarker(options.self, options.probe === true),
+    });
   }
 
   protected handle(message: Uint8Array): Move {
@@ -284,7 +293,7 @@ export class Acceptor extends Machine {
 
   #challenge(): Uint8Array {
     const { name, creation, flags, challenge } = this.#options.self;
-    return encodeChallenge({ name, creation, flags, challenge, marker: ownMarker(false) });
+    return encodeChallenge({ name, creation, flags, challenge, marker: ownMarker(this.#options.self) });
   }
 }
 
@@ -307,8 +316,9 @@ function compareNames(left: string, right: string): number {
   return leftPoints.length - rightPoints.length;
 }
 
-function ownMarker(probe: boolean): Marker {
-  return { version: markerVersion, capabilities: probe ? capabilityProbe : 0 };
+function ownMarker({ compact }: HandshakeSelf, probe = false): Marker {
+  const capabilities = (probe ? capabilityProbe : 0) | (compact ? capabilityCompact : 0);
+  return { version: markerVersion, capabilities };
 }
 
 function peerOf(message: NameMessage): HandshakePeer {
@@ -319,7 +329,8 @@ function peerOf(message: NameMessage): HandshakePeer {
       details: { name },
     });
   }
-  return { name, creation, flags, kind: marker === undefined ? 'erlang' : 'typescript' };
+  const compact = ((marker?.capabilities ?? 0) & capabilityCompact) !== 0;
+  return { name, creation, flags, kind: marker === undefined ? 'erlang' : 'typescript', compact };
 }
 
 function badCookie(): DGenError {

@@ -9,6 +9,9 @@ export const markerVersion = 1;
 /** Set in the first message by a caller that only wants to know who listens, and will hang up when told. */
 export const capabilityProbe = 1;
 
+/** Understands the private frames of compact.ts. They are used when both sides show it. */
+export const capabilityCompact = 2;
+
 export interface Marker {
   readonly version: number;
   readonly capabilities: number;
