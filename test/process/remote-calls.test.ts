@@ -30,20 +30,27 @@ function startKeeper(runtime: LocalRuntime, name?: string): { pid: Pid; froms: F
   return { pid, froms };
 }
 
-test(
-  'a call between nodes of this library is one frame there and one back, by pid and by name',
-  joined(async ({ host, network, a, b }) => {
-    const pid = startEcho(b, 'echo');
-    assert.deepEqual(await host.runUntil(a.call(pid, { deep: [1, 'two'] })), { deep: [1, 'two'] });
-    assert.equal(await host.runUntil(a.call({ name: atom('echo'), node: b.name }, 5)), 5);
-    assert.deepEqual(network.trace, [
-      'a> send $gen_call',
-      'b> sendAlias',
-      'a> sendNamed $gen_call',
-      'b> sendAlias',
-    ]);
-  }),
-);
+/** How two nodes may stand to each other, and the signals that then say that a callee is gone or a caller has given up. */
+const relations = {
+  typescript: { options: {}, gone: 'b> calleeGone', givenUp: 'a> givenUp' },
+  'typescript without channel': { options: { channels: false }, gone: 'b> down', givenUp: 'a> demonitor' },
+  erlang: { options: { kind: 'erlang' }, gone: 'b> down', givenUp: 'a> demonitor' },
+} as const;
+
+for (const [options, byPid, byName, answer] of [
+  [{}, 'a> call', 'a> call', 'b> answer'],
+  [{ channels: false }, 'a> send $gen_call', 'a> sendNamed $gen_call', 'b> sendAlias'],
+] as const) {
+  test(
+    `a call between nodes of this library is one frame there and one back, by pid and by name: ${byPid}`,
+    joined(async ({ host, network, a, b }) => {
+      const pid = startEcho(b, 'echo');
+      assert.deepEqual(await host.runUntil(a.call(pid, { deep: [1, 'two'] })), { deep: [1, 'two'] });
+      assert.equal(await host.runUntil(a.call({ name: atom('echo'), node: b.name }, 5)), 5);
+      assert.deepEqual(network.trace, [byPid, answer, byName, answer]);
+    }, options),
+  );
+}
 
 test(
   'a call to an Erlang node has its monitor, as gen does it',
@@ -58,61 +65,55 @@ test(
   ),
 );
 
-for (const kind of ['typescript', 'erlang'] as const) {
+for (const [relation, { options, gone, givenUp }] of Object.entries(relations)) {
   test(
-    `${kind}: the callee is not there, dies in the call, or the connection is lost`,
-    joined(
-      async ({ host, network, a, b }) => {
-        const dead = b.spawn(() => undefined);
-        const other = new Pid(dead.node, dead.id, dead.serial, dead.creation + 1);
+    `${relation}: the callee is not there, dies in the call, or the connection is lost`,
+    joined(async ({ host, network, a, b }) => {
+      const dead = b.spawn(() => undefined);
+      const other = new Pid(dead.node, dead.id, dead.serial, dead.creation + 1);
+      await host.settle();
+      await rejectionIn(host, a.call(dead, 1), 'noproc');
+      await rejectionIn(host, a.call(other, 1), 'noproc');
+      await rejectionIn(host, a.call({ name: atom('nobody'), node: b.name }, 1), 'noproc');
+      for (const way of ['pid', 'name']) {
+        const pid = startSilent(b, 'silent');
+        const call = rejection(
+          a.call(way === 'pid' ? pid : { name: atom('silent'), node: b.name }, 1),
+          'process_exit',
+        );
         await host.settle();
-        await rejectionIn(host, a.call(dead, 1), 'noproc');
-        await rejectionIn(host, a.call(other, 1), 'noproc');
-        await rejectionIn(host, a.call({ name: atom('nobody'), node: b.name }, 1), 'noproc');
-        for (const way of ['pid', 'name']) {
-          const pid = startSilent(b, 'silent');
-          const call = rejection(
-            a.call(way === 'pid' ? pid : { name: atom('silent'), node: b.name }, 1),
-            'process_exit',
-          );
-          await host.settle();
-          b.exit(pid, tuple('crash', 1));
-          assert.deepEqual((await host.runUntil(call)).details.reason, tuple('crash', 1));
-        }
-        assert.ok(!network.trace.includes('a> demonitor'), 'what has fired need not be taken back');
-        const downs = network.trace.filter((signal) => signal === 'b> down').length;
-        assert.equal(downs, 5, 'each call hears of it once');
-        const lost = rejection(a.call(startSilent(b), 1), 'noconnection');
-        await host.settle();
-        network.disconnect(a, b);
-        await lost;
-        await rejectionIn(host, a.call(startSilent(b), 1), 'noconnection');
-      },
-      { kind },
-    ),
+        b.exit(pid, tuple('crash', 1));
+        assert.deepEqual((await host.runUntil(call)).details.reason, tuple('crash', 1));
+      }
+      assert.ok(!network.trace.includes(givenUp), 'what has fired need not be taken back');
+      const downs = network.trace.filter((signal) => signal === gone).length;
+      assert.equal(downs, 5, 'each call hears of it once');
+      const lost = rejection(a.call(startSilent(b), 1), 'noconnection');
+      await host.settle();
+      network.disconnect(a, b);
+      await lost;
+      await rejectionIn(host, a.call(startSilent(b), 1), 'noconnection');
+    }, options),
   );
 
   test(
-    `${kind}: a call whose caller gives up is taken back, and the late answer reaches nobody`,
-    joined(
-      async ({ host, network, a, b }) => {
-        const keeper = startKeeper(b);
-        await rejectionIn(host, a.call(keeper.pid, 1, { timeoutMs: 50 }), 'timeout');
-        await host.settle();
-        assert.equal(network.trace.at(-1), 'a> demonitor');
-        const second = a.call(keeper.pid, 2);
-        await host.settle();
-        b.reply(keeper.froms[0] as From, 'late');
-        await host.settle();
-        b.reply(keeper.froms[1] as From, 'right');
-        assert.equal(await host.runUntil(second), 'right');
-        const before = network.trace.length;
-        b.exit(keeper.pid, 'gone');
-        await host.settle();
-        assert.deepEqual(network.trace.slice(before), [], 'nobody is told of this end');
-      },
-      { kind },
-    ),
+    `${relation}: a call whose caller gives up is taken back, and the late answer reaches nobody`,
+    joined(async ({ host, network, a, b }) => {
+      const keeper = startKeeper(b);
+      await rejectionIn(host, a.call(keeper.pid, 1, { timeoutMs: 50 }), 'timeout');
+      await host.settle();
+      assert.equal(network.trace.at(-1), givenUp);
+      const second = a.call(keeper.pid, 2);
+      await host.settle();
+      b.reply(keeper.froms[0] as From, 'late');
+      await host.settle();
+      b.reply(keeper.froms[1] as From, 'right');
+      assert.equal(await host.runUntil(second), 'right');
+      const before = network.trace.length;
+      b.exit(keeper.pid, 'gone');
+      await host.settle();
+      assert.deepEqual(network.trace.slice(before), [], 'nobody is told of this end');
+    }, options),
   );
 }
 
@@ -124,7 +125,7 @@ test(
     await host.settle();
     a.exit(caller, 'gone');
     await host.settle();
-    assert.equal(network.trace.at(-1), 'a> demonitor');
+    assert.equal(network.trace.at(-1), 'a> givenUp');
   }),
 );
 
@@ -255,7 +256,7 @@ test(
     network.connect(a, b);
     await host.runUntil(call);
     await host.settle();
-    assert.deepEqual(network.trace, ['a> send $gen_call']);
+    assert.deepEqual(network.trace, ['a> call']);
   }),
 );
 
@@ -322,23 +323,67 @@ test('Erlang calls: all three tags are echoed, to the alias or to the pid; malfo
 });
 
 test(
-  'a request that another node sends back here is answered here',
-  joined(async ({ host, a, b }) => {
-    const local = a.spawnBehaviour({
-      handle(message) {
-        if (!isCallMessage(message)) return;
-        if (message.request === 'refused') a.replyError(message.from, new DGenError('unknown_request', 'no'));
-        else a.reply(message.from, message.request);
-      },
-    });
-    const forwarder = b.spawnBehaviour({
-      handle(message) {
-        if (!isCallMessage(message)) return;
-        const { pid, tag } = message.from as unknown as { pid: Pid; tag: unknown };
-        b.send(local, tuple(atom('$gen_call'), tuple(pid, tag), message.request));
-      },
-    });
-    assert.equal(await host.runUntil(a.call(forwarder, 'round trip')), 'round trip');
-    await rejectionIn(host, a.call(forwarder, 'refused'), 'unknown_request');
+  "a request in Erlang's form that another node sends back here is answered here",
+  joined(
+    async ({ host, a, b }) => {
+      const local = a.spawnBehaviour({
+        handle(message) {
+          if (!isCallMessage(message)) return;
+          if (message.request === 'refused')
+            a.replyError(message.from, new DGenError('unknown_request', 'no'));
+          else a.reply(message.from, message.request);
+        },
+      });
+      const forwarder = b.spawnBehaviour({
+        handle(message) {
+          if (!isCallMessage(message)) return;
+          const { pid, tag } = message.from as unknown as { pid: Pid; tag: unknown };
+          b.send(local, tuple(atom('$gen_call'), tuple(pid, tag), message.request));
+        },
+      });
+      assert.equal(await host.runUntil(a.call(forwarder, 'round trip')), 'round trip');
+      await rejectionIn(host, a.call(forwarder, 'refused'), 'unknown_request');
+    },
+    { channels: false },
+  ),
+);
+
+test(
+  'a number means something on its connection only',
+  joined(async ({ host, network, a, b }) => {
+    const c = network.join('c@test', 3);
+    network.connect(a, c);
+    const keeper = startKeeper(b);
+    const call = a.call(keeper.pid, 'for b alone');
+    await host.settle();
+    const [stranger] = network.channelsOf(c, a);
+    for (let number = 1; number < 20; number++) {
+      stranger.answer(number, 'from c');
+      stranger.calleeGone(number, atom('from c'));
+      stranger.givenUp(number);
+    }
+    await host.settle();
+    b.reply(keeper.froms[0] as From, 'from b');
+    assert.equal(await host.runUntil(call), 'from b');
+    await checkClean(host, [c]);
+  }),
+);
+
+test(
+  'an answer on a connection that has ended reaches nobody, also after the next one is up',
+  joined(async ({ host, network, a, b }) => {
+    const keeper = startKeeper(b);
+    const lost = rejection(a.call(keeper.pid, 1), 'noconnection');
+    await host.settle();
+    network.disconnect(a, b);
+    await lost;
+    network.connect(a, b);
+    const next = a.call(keeper.pid, 2);
+    await host.settle();
+    b.reply(keeper.froms[0] as From, 'late');
+    await host.settle();
+    b.reply(keeper.froms[1] as From, 'right');
+    assert.equal(await host.runUntil(next), 'right');
+    assert.deepEqual(network.trace, ['a> call', 'a> call', 'b> answer']);
   }),
 );

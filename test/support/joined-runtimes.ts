@@ -3,11 +3,13 @@
 import { DGenError } from '../../src/errors/error.ts';
 import { type SimulatedHost, simulatedHost } from '../../src/host/index.ts';
 import {
+  type CallChannel,
   createRuntime,
   type Inbound,
   type LocalRuntime,
   type NamedTarget,
   type Outbound,
+  type OutgoingRequest,
 } from '../../src/process/index.ts';
 import {
   type Atom,
@@ -23,6 +25,8 @@ export interface JoinedOptions {
   readonly host?: SimulatedHost;
   /** How `b` presents itself to `a`, and the other way round; default `typescript`. */
   readonly kind?: Dialect;
+  /** Whether calls have their private form; default true between nodes of this library. */
+  readonly channels?: boolean;
 }
 
 export interface Joined {
@@ -35,7 +39,7 @@ export interface Joined {
 /** Two connected runtimes, `a@test` and `b@test`. */
 export function joinedRuntimes(options: JoinedOptions = {}): Joined {
   const host = options.host ?? simulatedHost();
-  const network = new TestNetwork(host, options.kind ?? 'typescript');
+  const network = new TestNetwork(host, options.kind, options.channels);
   const a = network.join('a@test', 1);
   const b = network.join('b@test', 2);
   network.connect(a, b);
@@ -49,12 +53,14 @@ export class TestNetwork {
   signalsMax = 1_000_000;
   readonly #host: SimulatedHost;
   readonly #kind: Dialect;
+  readonly #channels: boolean;
   readonly #nodes = new Map<Atom, LocalRuntime>();
   readonly #directions = new Map<string, Direction>();
 
-  constructor(host: SimulatedHost, kind: Dialect = 'typescript') {
+  constructor(host: SimulatedHost, kind: Dialect = 'typescript', channels: boolean = kind === 'typescript') {
     this.#host = host;
     this.#kind = kind;
+    this.#channels = channels;
   }
 
   join(name: string, creation: number): LocalRuntime {
@@ -69,12 +75,14 @@ export class TestNetwork {
   }
 
   connect(one: LocalRuntime, other: LocalRuntime): void {
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
+    const ends = channelEnds(this, one, other);
+    for (const [from, to, channel] of [
+      [one, other, ends[1]],
+      [other, one, ends[0]],
     ] as const) {
-      this.#directions.set(keyOf(from.name, to.name), new Direction(this.#host, to.inbound));
-      to.inbound.nodeUp(from.name, { kind: this.#kind, creation: from.creation });
+      this.#directions.set(keyOf(from.name, to.name), new Direction(this.#host, to.inbound, channel));
+      const peer = { kind: this.#kind, creation: from.creation };
+      to.inbound.nodeUp(from.name, this.#channels ? { ...peer, channel } : peer);
     }
   }
 
@@ -98,6 +106,12 @@ export class TestNetwork {
 
   release(from: LocalRuntime, to: LocalRuntime): void {
     this.#of(from, to).release();
+  }
+
+  /** The two ends of the connection, that of `from` first. */
+  channelsOf(from: LocalRuntime, to: LocalRuntime): readonly [CallChannel, CallChannel] {
+    const { channel } = this.#of(from, to);
+    return [channel.far, channel];
   }
 
   isConnected(from: Atom, to: Atom): boolean {
@@ -152,10 +166,13 @@ class Direction {
   onRoom: (() => void)[] = [];
   readonly #host: SimulatedHost;
   readonly #inbound: Inbound;
+  readonly channel: TestChannel;
   #waiting: Delivery[] = [];
 
-  constructor(host: SimulatedHost, inbound: Inbound) {
+  /** The channel is the receiver's. */
+  constructor(host: SimulatedHost, inbound: Inbound, channel: TestChannel) {
     this.#host = host;
+    this.channel = channel;
     this.#inbound = inbound;
   }
 
@@ -175,6 +192,7 @@ class Direction {
 
   cut(): void {
     this.#waiting = [];
+    this.channel.open = false;
     this.#tellRoom();
   }
 
@@ -189,6 +207,68 @@ class Direction {
     this.onRoom = [];
     for (const onRoom of waiting) onRoom();
   }
+}
+
+/** One end of a connection, as it takes calls. */
+class TestChannel implements CallChannel {
+  readonly node: Atom;
+  open = true;
+  far!: TestChannel;
+  readonly #self: Atom;
+  readonly #network: TestNetwork;
+
+  constructor(network: TestNetwork, self: Atom, node: Atom) {
+    this.#network = network;
+    this.#self = self;
+    this.node = node;
+  }
+
+  call(from: Pid, to: Pid | NamedTarget, { number, request }: OutgoingRequest): void {
+    this.#transmit({
+      what: 'call',
+      bounded: true,
+      value: [request],
+      deliver: ({ calls }, value) => calls?.onCall(this.far, number, from, bare(to), value),
+    });
+  }
+
+  answer(number: number, reply: unknown): void {
+    this.#transmit({
+      what: 'answer',
+      bounded: true,
+      value: [reply],
+      deliver: ({ calls }, value) => calls?.onAnswer(this.far, number, value),
+    });
+  }
+
+  calleeGone(number: number, reason: unknown): void {
+    this.#transmit({
+      what: 'calleeGone',
+      value: [reason],
+      deliver: ({ calls }, value) => calls?.onCalleeGone(this.far, number, value),
+    });
+  }
+
+  givenUp(number: number): void {
+    this.#transmit({ what: 'givenUp', deliver: ({ calls }) => calls?.onGivenUp(this.far, number) });
+  }
+
+  #transmit(signal: Signal): void {
+    if (this.open) this.#network.transmit(this.#self, this.node, signal);
+  }
+}
+
+function channelEnds(
+  network: TestNetwork,
+  one: LocalRuntime,
+  other: LocalRuntime,
+): readonly [TestChannel, TestChannel] {
+  const ends = [
+    new TestChannel(network, one.name, other.name),
+    new TestChannel(network, other.name, one.name),
+  ] as const;
+  [ends[0].far, ends[1].far] = [ends[1], ends[0]];
+  return ends;
 }
 
 class TestOutbound implements Outbound {

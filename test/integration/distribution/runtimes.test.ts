@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { hasCode } from '../../../src/errors/error.ts';
 import { type CallMessage, isCallMessage, isDownMessage, isExitMessage } from '../../../src/process/index.ts';
-import { atom, type Pid } from '../../../src/term/index.ts';
+import { atom, Pid } from '../../../src/term/index.ts';
 import { Cluster, type RuntimeNode, until } from './support.ts';
 
 const deadline = { timeout: 20_000 };
@@ -146,5 +146,67 @@ test(
     await until(() => requests.length === 2, 'the second request');
     b.runtime.reply(requests[1]!.from, 'in time');
     assert.equal(await second, 'in time');
+  },
+);
+
+for (const [title, channels] of [
+  ['both have channels', [true, true]],
+  ['only the caller has', [true, false]],
+  ['only the callee has', [false, true]],
+] as const) {
+  test(`calls and sends keep their order and their ends: ${title}`, deadline, async () => {
+    const [c, d] = await Promise.all(
+      channels.map((has, index) => cluster.startRuntime(`${'cd'[index]}@t`, { channels: has })),
+    );
+    assert.ok(c !== undefined && d !== undefined);
+    const seen: unknown[] = [];
+    const server = d.runtime.spawnBehaviour({
+      handle(message) {
+        seen.push(isCallMessage(message) ? message.request : message);
+        if (isCallMessage(message) && message.request !== 'late')
+          d.runtime.reply(message.from, message.request);
+      },
+    });
+    d.runtime.register('server', server);
+    const byName = { name: atom('server'), node: d.name };
+    const answers: Promise<unknown>[] = [];
+    // The first round goes while the node is dialled.
+    for (let round = 0; round < 3; round++) {
+      const before = seen.length;
+      c.runtime.send(server, 0);
+      answers.push(c.runtime.call(server, 1));
+      c.runtime.send(byName, 2);
+      answers.push(c.runtime.call(byName, 3));
+      assert.throws(() => c.runtime.send(server, () => 1), { code: 'not_encodable' });
+      await assert.rejects(
+        c.runtime.call(server, () => 1),
+        { code: 'not_encodable' },
+      );
+      await Promise.all(answers);
+      assert.deepEqual(seen.slice(before), [0, 1, 2, 3]);
+    }
+    assert.deepEqual(await Promise.all(answers), [1, 3, 1, 3, 1, 3]);
+    await assert.rejects(c.runtime.call(byName, 'late', { timeoutMs: 50 }), { code: 'timeout' });
+    await assert.rejects(c.runtime.call({ ...byName, name: atom('nobody') }, 1), { code: 'noproc' });
+    const exit = assert.rejects(c.runtime.call(byName, 'late'), { code: 'process_exit' });
+    await until(() => seen.length === 14, 'the request');
+    d.runtime.exit(server, 'gone');
+    await exit;
+  });
+}
+
+test(
+  'a process of an earlier start of a node is found dead, not mistaken for another',
+  deadline,
+  async () => {
+    const server = echo(b);
+    assert.equal(await a.runtime.call(server, 1), 1);
+    const earlier = new Pid(server.node, server.id, server.serial, server.creation + 1);
+    const seen: unknown[] = [];
+    const recorder = b.runtime.spawnBehaviour({ handle: (message) => void seen.push(message) });
+    a.runtime.send(new Pid(recorder.node, recorder.id, recorder.serial, recorder.creation + 1), 'lost');
+    a.runtime.send(recorder, 'kept');
+    await assert.rejects(a.runtime.call(earlier, 1), { code: 'noproc' });
+    assert.deepEqual(seen, ['kept']);
   },
 );

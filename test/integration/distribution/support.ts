@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly limits?: Partial<DistributionLimits>;
   /** Default true. */
   readonly listen?: boolean;
+  /** Whether a node with processes takes calls in the private form, as all but old ones do; default true. */
+  readonly channels?: boolean;
 }
 
 export interface TestNode {
@@ -74,7 +76,7 @@ export class Cluster {
   async startRuntime(name: string, options: StartOptions = {}): Promise<RuntimeNode> {
     const runtime = createRuntime({ name: atom(name), creation: options.creation ?? 1, host: nodeHost() });
     this.defer(() => runtime.close());
-    const { inbound } = runtime;
+    const inbound = options.channels === false ? withoutChannels(runtime.inbound) : runtime.inbound;
     const { distribution, address } = await this.#open(name, options, { inbound, log: [] });
     runtime.attach(distribution);
     return { name: atom(name), distribution, runtime, address };
@@ -135,6 +137,16 @@ export function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed) resolve();
     else socket.once('close', () => resolve());
+  });
+}
+
+function withoutChannels(inbound: Inbound): Inbound {
+  return new Proxy(inbound, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (key === 'calls') return undefined;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
   });
 }
 
