@@ -5,10 +5,11 @@ import type { Host, TimerHandle } from '../host/ports.ts';
 import type { NamedTarget } from '../process/distribution-port.ts';
 import { kill } from '../process/reasons.ts';
 import type { Process } from '../process/types.ts';
-import { type Atom, atom, type Pid, type Ref, Tuple } from '../term/index.ts';
+import { type Atom, atom, type Pid, Tuple } from '../term/index.ts';
 import type { MemberInfo } from './coordination.ts';
 import { Deadlines } from './deadlines.ts';
 import { StoreRequest, Suspicion } from './elector.ts';
+import { ProcessWatches } from './process-watches.ts';
 import { step, wakeAt } from './protocol/member.ts';
 import { createMember, type MemberState } from './protocol/state.ts';
 import {
@@ -67,8 +68,7 @@ export class Driver {
   readonly #pending: Map<number, Pending> = new Map();
   readonly #deadlines: Deadlines;
   readonly #targets: Map<MemberKey, NamedTarget> = new Map();
-  readonly #monitors: Map<string, { readonly ref: Ref; readonly pid: Pid; pending: number }> = new Map();
-  readonly #monitored: Map<string, string> = new Map();
+  readonly #watches: ProcessWatches;
   #nextId = 1;
   #timer: TimerHandle | undefined;
   #timerAt = Infinity;
@@ -83,6 +83,7 @@ export class Driver {
     this.#host = runtime.host;
     this.state = createMember(options.config, memberKey(runtime.name.name, this.#incarnation()));
     this.state.former = options.former ?? null;
+    this.#watches = new ProcessWatches(runtime, (pid) => this.dispatch({ type: 'exited', pid }));
     this.#deadlines = new Deadlines(this.#host, (id) => this.dispatch({ type: 'cancel', id }));
   }
 
@@ -146,7 +147,7 @@ export class Driver {
       const pid = ask.type === 'register' ? ask.pid : undefined;
       const stopListening = this.#listen(id, wait.signal);
       this.#pending.set(id, { type: ask.type, resolve, pid, stopListening, aborted: false });
-      if (pid !== undefined) this.#watch(pid);
+      if (pid !== undefined) this.#watches.request(pid);
       this.#deadlines.set(id, wait.timeoutMs);
       this.dispatch({ ...ask, id });
       if (wait.signal?.aborted === true) this.#abort(id);
@@ -209,15 +210,6 @@ export class Driver {
     }
   }
 
-  onDown(ref: Ref): void {
-    const key = this.#monitored.get(ref.key);
-    const watched = key === undefined ? undefined : this.#monitors.get(key);
-    if (key === undefined || watched === undefined) return;
-    this.#monitored.delete(ref.key);
-    this.#monitors.delete(key);
-    this.dispatch({ type: 'exited', pid: watched.pid });
-  }
-
   /** Names go, processes stay. */
   releaseAll(): void {
     for (const { pid } of [...this.state.host.hosted.values()]) this.dispatch({ type: 'exited', pid });
@@ -234,6 +226,7 @@ export class Driver {
     for (const pending of [...this.#pending.values()])
       this.#finish(pending, { ...why, maybeExecuted: pending.type === 'unregister' });
     this.#pending.clear();
+    this.#watches.close();
     this.#phaseChanged();
   }
 
@@ -303,30 +296,11 @@ export class Driver {
 
   #finish(pending: Pending, result: Result): void {
     pending.stopListening?.();
-    if (pending.pid !== undefined) this.#unwatch(pending.pid);
+    const { pid } = pending;
+    // Whoever was registered holds a name; for the others it is looked up.
+    if (pid !== undefined)
+      this.#watches.done(pid, () => result.type === 'registered' || this.state.host.hosted.has(pid.key));
     pending.resolve(result);
-  }
-
-  #watch(pid: Pid): void {
-    const watched = this.#monitors.get(pid.key);
-    if (watched !== undefined) {
-      watched.pending++;
-      return;
-    }
-    const ref = this.#options.self.monitor(pid);
-    this.#monitors.set(pid.key, { ref, pid, pending: 1 });
-    this.#monitored.set(ref.key, pid.key);
-  }
-
-  /** Ends the monitor of a process that holds no name and asks for none. */
-  #unwatch(pid: Pid): void {
-    const watched = this.#monitors.get(pid.key);
-    if (watched === undefined) return;
-    watched.pending--;
-    if (watched.pending > 0 || this.state.host.hosted.has(pid.key)) return;
-    this.#monitors.delete(pid.key);
-    this.#monitored.delete(watched.ref.key);
-    this.#options.self.demonitor(watched.ref);
   }
 
   #fence(pids: readonly Pid[]): void {

@@ -1,7 +1,7 @@
 // The member process: what other nodes and other processes say to a registry arrives here, in its mailbox. It hands
 // everything to the driver, and answers requests that another member forwards for a process of this node.
 import { DGenError } from '../errors/error.ts';
-import { isCallMessage, isDownMessage } from '../process/messages.ts';
+import { isCallMessage } from '../process/messages.ts';
 import type { Behaviour, CallMessage, Process } from '../process/types.ts';
 import { Pid, Tuple, termKey } from '../term/index.ts';
 import { crashed, Driver, type DriverOptions, messageTag } from './driver.ts';
@@ -36,7 +36,6 @@ export class Member implements Behaviour {
     else if (message instanceof StoreDone)
       driver.dispatch({ type: 'store', id: message.id, outcome: message.outcome });
     else if (message instanceof DeathProof) driver.dispatch({ type: 'provenDead', member: message.member });
-    else if (isDownMessage(message)) driver.onDown(message.ref);
     else if (isCallMessage(message)) answer(driver, message, self);
   }
 }
