@@ -36,10 +36,10 @@ export const defects: readonly Defect[] = [
     replace: 'if (ours.count >= 0)',
   },
   {
-    name: 'a claim that was refused counts as won',
+    name: 'a claim that was won and lost again counts',
     file: 'claims.ts',
-    find: 'if (!settled.applied) return;',
-    replace: '',
+    find: 'if (record.epoch <= s.follow.promised || !sameRecord(s.store.view?.record ?? null, record)) return;',
+    replace: 'if (record.epoch <= s.follow.promised) return;',
   },
   {
     name: 'support while a claim is open',
@@ -131,6 +131,30 @@ export const defects: readonly Defect[] = [
     file: 'host.ts',
     find: 'if (ended !== undefined && compareVersions(entry.token, ended) <= 0) return;',
     replace: '',
+  },
+  {
+    name: 'a leader decides before it is established',
+    file: 'authority.ts',
+    find: 'leader.complete && leader.record.established.includes(s.self) && hasAuthority(s, now);',
+    replace: 'leader.complete && hasAuthority(s, now);',
+  },
+  {
+    name: 'who hands over goes on deciding',
+    file: 'heartbeat.ts',
+    find: "depose(c, 'handed over: it does not reach the store');",
+    replace: 'leader.stopped = false;',
+  },
+  {
+    name: 'goodbye with a claim open',
+    file: 'member.ts',
+    find: 'if (openClaimEpoch(c) > 0) return;',
+    replace: '',
+  },
+  {
+    name: 'a pause of the host does not delay eviction',
+    file: 'heartbeat.ts',
+    find: 'peer.grantedAt = now;',
+    replace: 'peer.grantedAt = now - 200;',
   },
   {
     name: 'waiting ignores the clock rates',

@@ -36,7 +36,7 @@ export class History {
   absent(call: Call): void {
     const { now } = this.#cluster.timeline;
     for (const one of this.#ledger.of(call.key)) {
-      if (one.committedAt > call.invokedAt) continue;
+      if (one.committedAt >= call.invokedAt) continue;
       if (this.#ledger.heldUntil(one) > now)
         this.#broken('not-blind', `call ${call.id} says absent, but ${tell(one)} held throughout`);
       one.goneBy = Math.min(one.goneBy, now);
@@ -46,7 +46,7 @@ export class History {
   unregistered(call: Call): void {
     const { now } = this.#cluster.timeline;
     for (const one of this.#ledger.of(call.key)) {
-      if (one.committedAt > call.invokedAt) continue;
+      if (one.committedAt >= call.invokedAt) continue;
       if (this.#ledger.heldUntil(one) > now)
         this.#broken('effective', `call ${call.id} is done, but ${tell(one)} holds`);
       one.goneBy = Math.min(one.goneBy, now);
