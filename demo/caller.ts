@@ -10,14 +10,15 @@ export interface CallerParts {
   readonly registry: Registry;
   readonly witness: Witness;
   readonly names: readonly string[];
+  /** How long one tour of all names takes at leisure. */
+  readonly tourMs: number;
   readonly onRound: (id: number, atUs: number) => void;
 }
 
-/** A tour of all names at leisure takes about a second; while a round is wanted, a tenth of that. */
 const tickMs = 10;
-const ticksPerTour = 100;
-const haste = 10;
-const attemptMs = 1_000;
+/** How much faster the tours are while a round is wanted. */
+const haste = 4;
+const attemptMs = 2_000;
 const startMs = 5_000;
 /** Longer than a session: a name whose host hangs is free again by then. */
 const deadlineMs = 12_000;
@@ -40,6 +41,8 @@ export class Caller {
   #failures: Failure[] = [];
   #round: { readonly id: number; readonly fromUs: number; readonly missing: Set<string> } | undefined;
   #next: number;
+  /** Calls to be begun, with a fraction. */
+  #due = 0;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -84,9 +87,10 @@ export class Caller {
   }
 
   #tick(): void {
-    const { names } = this.#parts;
-    const share = Math.ceil(names.length / ticksPerTour) * (this.#round === undefined ? 1 : haste);
-    for (let count = 0; count < Math.min(share, names.length); count++) {
+    const { names, tourMs } = this.#parts;
+    const share = ((names.length * tickMs) / tourMs) * (this.#round === undefined ? 1 : haste);
+    this.#due = Math.min(this.#due + share, names.length);
+    for (; this.#due >= 1; this.#due--) {
       const name = names[this.#next % names.length] as string;
       this.#next += 1;
       if (!this.#busy.has(name)) void this.#call(name);

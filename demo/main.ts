@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Checker, type Findings } from './checker.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type ClusterPlan } from './cluster.ts';
 import { type DemoOptions, help, parseOptions } from './options.ts';
-import { count, Printer } from './report.ts';
+import { count, duration, Printer } from './report.ts';
 import { Scenario } from './scenario.ts';
 import { StoreProbe } from './store-probe.ts';
 import { printFaults, printSummary, type Summary, type SummaryParts, summarize } from './summary.ts';
@@ -13,6 +13,8 @@ import { WitnessReader } from './witness.ts';
 
 const leaseMs = 1_000;
 const sessionMs = 3_000;
+/** Of all nodes together: what two busy cores can do beside everything else. */
+const callsPerSecond = 4_000;
 /** Whatever hangs, the demo does not. */
 const demoTimeoutMs = 90_000;
 
@@ -47,12 +49,14 @@ async function run(options: DemoOptions, directory: string): Promise<Summary> {
   const names = namesOf(options.names);
   const tenant = `demo-${process.pid}-${Date.now()}`;
   const signal = stopSignal();
-  const cluster = new Cluster({ store: address, tenant, witness, names, leaseMs, sessionMs }, signal);
+  const tourMs = Math.max(1_000, (1_000 * options.nodes * names.length) / callsPerSecond);
+  const plan = { store: address, tenant, witness, names, tourMs, leaseMs, sessionMs };
+  const cluster = new Cluster(plan, signal);
   const killAll = (): void => cluster.killAll();
   process.once('exit', killAll);
   try {
     const { nodes } = options;
-    printHead(nodes, names.length, address);
+    printHead(nodes, plan);
     const scenario = new Scenario(cluster, printer, { nodes, names, sessionMs, witness, store, signal });
     await scenario.play();
     const findings = checkWitness(witness);
@@ -69,11 +73,11 @@ function namesOf(names: number): string[] {
   return Array.from({ length: names }, (_, index) => `room-${String(index + 1).padStart(5, '0')}`);
 }
 
-function printHead(nodes: number, names: number, address: string): void {
-  const kind = address.replace(/:.*$/s, '');
-  printer.line(`DGen demo: ${nodes} nodes, ${count(names)} named servers, one ${kind} store`);
+function printHead(nodes: number, { store, names, tourMs }: ClusterPlan): void {
+  const kind = store.replace(/:.*$/s, '');
+  printer.line(`DGen demo: ${nodes} nodes, ${count(names.length)} named servers, one ${kind} store`);
   printer.line(`Leases last ${count(leaseMs)} ms, sessions ${count(sessionMs)} ms.`);
-  printer.line('Every node calls every name about once a second, the whole time.');
+  printer.line(`Every node calls every name about once in ${duration(tourMs * 1_000)}, the whole time.`);
 }
 
 function conclude(parts: SummaryParts): Summary {

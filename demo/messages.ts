@@ -8,6 +8,8 @@ export interface WorkerPlan {
   readonly tenant: string;
   readonly witness: string;
   readonly names: readonly string[];
+  /** How long a node takes to call all names once. */
+  readonly tourMs: number;
   readonly leaseMs: number;
   readonly sessionMs: number;
 }

@@ -13,10 +13,10 @@ export interface DemoOptions {
 export const help = `npm run demo -- [options]
 
 Starts a cluster of processes on one store, gives a thousand servers a name, calls all of them from everywhere, and
-meanwhile kills the leader, freezes a node, and restarts nodes. Takes about half a minute; see docs/DEMO.md.
+meanwhile kills the leader, freezes a node, and restarts nodes. Takes about 20 seconds, longer with more names; see docs/DEMO.md.
 
-  --nodes N        processes, 3 to 16 (default 4)
-  --names N        named servers, 1 to 20000 (default 1000)
+  --nodes N        processes, 3 to 8 (default 4)
+  --names N        named servers, 10 to 5000 (default 1000)
   --store ADDRESS  the store, as sqlite:PATH (default: a fresh file in a temporary directory)
   --json           ends with the summary as one line of JSON
   --help           this text
@@ -38,8 +38,8 @@ export function parseOptions(args: readonly string[]): DemoOptions {
   });
   return {
     store: values.store,
-    nodes: integer('--nodes', values.nodes, [3, 16]),
-    names: integer('--names', values.names, [1, 20_000]),
+    nodes: integer('--nodes', values.nodes, [3, 8]),
+    names: integer('--names', values.names, [10, 5_000]),
     json: values.json,
     help: values.help,
   };

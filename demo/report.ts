@@ -57,8 +57,9 @@ export class Printer {
 }
 
 export const count = (value: number): string => Math.round(value).toLocaleString('en-US');
-/** Microseconds, in the unit that reads best. */
+/** Microseconds, in the unit that reads best; infinite where nothing happened. */
 export function duration(us: number): string {
+  if (!Number.isFinite(us)) return 'never';
   const ms = us / 1_000;
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
   return `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;

@@ -127,6 +127,11 @@ export class Scenario {
     const lost = this.#namesOf(leader);
     const atUs = this.#hurt(leader.node, () => this.#cluster.kill(leader));
     for (const worker of this.#cluster.running) worker.send({ type: 'fresh', name: `new-on-${worker.node}` });
+    const registered = (): boolean => {
+      this.#ownership.update();
+      return this.#ownership.since(atUs).length > 0;
+    };
+    await this.#cluster.until(registered, 'a new registration', 20_000);
     const back = await this.#regained(lost, atUs);
     const next = await this.#agree();
     const endUs = await this.#healed(leader.node);
@@ -135,7 +140,7 @@ export class Scenario {
     this.#printer.row('names lost with their host', lost.length);
     this.#printer.row(
       'first new registration',
-      `${duration(back.firstUs - atUs)} after the kill, by ${next.node}`,
+      `${duration(back.firstUs - atUs)} after the kill; ${next.node} leads`,
     );
     this.#printer.row('first lost name has a new owner', duration(back.firstLostUs - atUs));
     this.#printer.row('all of them have', `${duration(back.lastUs - atUs)}: ${spread(back.owners)}`);

@@ -41,6 +41,7 @@ class Worker {
       registry,
       witness: this.#witness,
       names: plan.names,
+      tourMs: plan.tourMs,
       onRound: (id, atUs) => report({ type: 'round', id, atUs }),
     });
     this.#timers.push(setInterval(() => this.#watch(), watchMs));
