@@ -33,7 +33,7 @@ export interface RunSettings {
 const nodeNames = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
 
 /** From the end of the faults to rest: the longest wait of the protocol is that of a newcomer for the tolerance. */
-export function restWithinMs(options: Options): number {
+function restWithinMs(options: Options): number {
   const { toleranceMs, sessionMs, leaseMs } = options.config.durations;
   return toleranceMs + 2 * sessionMs + 8 * leaseMs;
 }
