@@ -110,6 +110,8 @@ export class Coordination {
     const view = await this.#read(tx);
     switch (op.kind) {
       case 'read':
+        // A store that can be read and not written is out of reach: who reads wants to know whether it could claim.
+        await tx.commit({ reads: [rangeOfKey(this.#leaderKey())], writes: [] });
         return { status: 'committed', view };
       case 'join':
         await tx.commit({

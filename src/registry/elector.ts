@@ -42,6 +42,15 @@ export class Suspicion {
   }
 }
 
+/** To the elector: the link to that node is down. */
+export class LinkLost {
+  readonly node: string;
+
+  constructor(node: string) {
+    this.node = node;
+  }
+}
+
 /** Elector to member: it does not. */
 export class DeathProof {
   readonly member: MemberKey;
@@ -96,6 +105,12 @@ export class Elector implements Behaviour {
   handle(message: unknown, self: Process): void {
     if (message instanceof StoreRequest) this.#carryOut(message, self);
     else if (message instanceof Suspicion) this.#suspect(message.member, self);
+    else if (message instanceof LinkLost) this.#suspectAll(message.node, self);
+  }
+
+  #suspectAll(node: string, self: Process): void {
+    for (const info of this.#coordination.infos.values())
+      if (info.node === node && info.member !== this.#own?.member) this.#suspect(info.member, self);
   }
 
   /** Looks at the members whenever one comes or goes: with a leader that serves nobody else reads the store. */

@@ -7,7 +7,7 @@ import type { Tenant } from '../storage/index.ts';
 import { Atom, atom, inspect, type Pid, termKey } from '../term/index.ts';
 import { Coordination, type MemberInfo } from './coordination.ts';
 import { closed, type Driver, type Wait } from './driver.ts';
-import { Elector } from './elector.ts';
+import { Elector, LinkLost } from './elector.ts';
 import type { RegistryNode } from './host-node.ts';
 import { Member } from './member.ts';
 import { type CheckedOptions, checkOptions, type RegistryOptions } from './options.ts';
@@ -127,7 +127,7 @@ export class RegistryTree {
     this.#supervisor = await start(this.#runtime, Supervisor, argument, options);
     this.#runtime.watchDown(this.#supervisor, () => this.#ended());
     this.#stops.push(
-      this.#node.onLink((peer, up) => this.#driver?.dispatch({ type: 'link', node: peer, up })),
+      this.#node.onLink((peer, up) => this.#onLink(peer, up)),
       this.#node.guardInput(() => this.#driver?.guard()),
     );
     if (this.options.readyTimeoutMs > 0) await this.ready({ timeoutMs: this.options.readyTimeoutMs });
@@ -169,6 +169,12 @@ export class RegistryTree {
       mailboxMessagesMax: 10_000_000,
     };
     return Promise.resolve(this.#runtime.spawnBehaviour(member, options));
+  }
+
+  #onLink(node: string, up: boolean): void {
+    this.#driver?.dispatch({ type: 'link', node, up });
+    const elector = this.#runtime.whereis(this.electorName);
+    if (!up && elector !== undefined) this.#runtime.send(elector, new LinkLost(node));
   }
 
   /** No member any more, and none to come. */

@@ -70,6 +70,33 @@ test('the leader is killed: names of survivors stay, its own go, tokens and epoc
   witness.judge([{ node: leader.nodeName, from: killedAt, to: Number.POSITIVE_INFINITY }]);
 });
 
+test('a follower is killed: its names are free at once, and nobody waits for leases', {
+  timeout: 60_000,
+}, async (t) => {
+  const cluster = new Cluster(t, { leaseMs: 20_000 });
+  const nodes = await cluster.startAll('a', 'b', 'c');
+  const leader = await leaderOf(nodes);
+  const doomed = nodes.find((node) => node !== leader) as RemoteNode;
+  const rest = nodes.filter((node) => node !== doomed) as [RemoteNode, RemoteNode];
+  const names = namesOf('room-', perNode);
+  grantsIn(await doomed.register(names));
+  grantsIn(await rest[0].register(['kept']));
+  const before = await leader.status();
+  const from = await doomed.kill();
+  const seized = await Promise.all(
+    names.map((name) =>
+      rest[1].order<{ status: string; at: number }>({ do: 'seize', name, timeoutMs: 10_000 }),
+    ),
+  );
+  assert.ok(seized.every(({ status }) => status === 'registered'));
+  const freeAt = Math.max(...seized.map(({ at }) => at));
+  t.diagnostic(`${perNode} names of the dead were taken within ${(freeAt - from).toFixed(0)} ms`);
+  assert.ok(freeAt - from < 5_000);
+  await showExactly(rest, [...names, 'kept']);
+  const after = await leader.status();
+  assert.deepEqual([after.epoch, after.member], [before.epoch, before.member]);
+});
+
 test('everybody is killed, and nodes of old and new names start: no stale name, and no wait for leases', {
   timeout: 60_000,
 }, async (t) => {
