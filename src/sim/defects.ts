@@ -36,12 +36,6 @@ export const defects: readonly Defect[] = [
     replace: 'if (ours.count >= 0)',
   },
   {
-    name: 'a claim that was won and lost again counts',
-    file: 'claims.ts',
-    find: 'if (record.epoch <= s.follow.promised || !sameRecord(s.store.view?.record ?? null, record)) return;',
-    replace: 'if (record.epoch <= s.follow.promised) return;',
-  },
-  {
     name: 'support while a claim is open',
     file: 'follow.ts',
     find: '|| openClaimEpoch(c) > 0) return;',

@@ -1,6 +1,7 @@
 // What every user does, step by step on a cluster where nothing goes wrong but what the case names.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Parcel } from '../../src/sim/network.ts';
 import { leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
 
 function cluster(): Script {
@@ -75,6 +76,68 @@ describe('a cluster of three', () => {
     assert.equal(s.answer(read), 'absent');
     assert.equal(call.result?.type === 'error' && !call.result.maybeExecuted, true);
     s.hold('C', 'x');
+  });
+});
+
+describe('what a registration waits for', () => {
+  test('the leader keeps its own names only with a second holder, and nobody sees them before', () => {
+    const s = cluster();
+    s.lose((parcel) => parcel.message.type === 'stream');
+    const call = s.register('B', 'x');
+    s.run(10);
+    const read = s.read('C', 'x');
+    s.run(leaseMs / 2);
+    assert.ok(call.answeredAt === Infinity && read.answeredAt === Infinity);
+    s.lose(null);
+    assert.equal(s.answer(call), 'registered');
+    assert.equal(s.answer(read), 'found');
+  });
+
+  test('a host that promised is the truth: what it ended unseen is gone, what it recorded unseen stays', () => {
+    const s = cluster();
+    const ended = s.hold('A', 'x');
+    s.run(20);
+    // C learns of nothing more; A holds y and has ended x.
+    s.loseTo('C', 'stream');
+    s.hold('A', 'y');
+    s.cluster.exit(ended);
+    s.run(50);
+    const dead = s.cluster.crash('B') as string;
+    s.lose(null);
+    s.cutStore('A');
+    for (const name of ['A', 'C']) s.cluster.proveDead(dead, s.node(name));
+    s.until('C leads', () => s.leads('C'));
+    assert.equal(s.answer(s.read('C', 'x')), 'absent');
+    assert.equal(s.answer(s.read('C', 'y')), 'found');
+  });
+
+  test('a request of a former epoch is not taken when its leader leads again', () => {
+    const s = cluster();
+    const late: Parcel[] = [];
+    s.lose((parcel) => {
+      const caught = parcel.fromNode === 'A' && parcel.message.type === 'requests';
+      if (caught) late.push(parcel);
+      return caught;
+    });
+    const call = s.register('A', 'x');
+    s.run(50);
+    s.cluster.cancel(call);
+    s.lose(null);
+    s.cutStore('A');
+    s.cutStore('B');
+    s.until('C leads', () => s.leads('C'));
+    s.healStore('A');
+    s.healStore('B');
+    s.run(leaseMs);
+    const dead = s.cluster.crash('C') as string;
+    for (const name of ['A', 'B']) s.cluster.proveDead(dead, s.node(name));
+    s.until('B leads again', () => s.leads('B'));
+    s.run(100);
+    const before = s.state('B').leader?.n;
+    assert.ok(late.length > 0);
+    for (const parcel of late) s.cluster.network.forward(parcel);
+    s.run(20);
+    assert.equal(s.state('B').leader?.n, before);
   });
 });
 
