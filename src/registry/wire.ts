@@ -1,5 +1,6 @@
 // Messages of the protocol as terms, and back. What comes often (streams, requests, transfers) travels as lists with the
 // hosts named once; the rest as it is. Everything that arrives is checked here, once, and trusted behind.
+import { codes } from '../errors/codes.ts';
 import { DGenError } from '../errors/error.ts';
 import { inspect, Pid, termKey } from '../term/index.ts';
 import type { Entry, Message, Op, RemoveItem, Request } from './protocol/messages.ts';
@@ -37,7 +38,8 @@ export function encodeMessage(message: Message): unknown {
 export function decodeMessage(term: unknown): Message {
   if (Array.isArray(term)) return decodeList(term);
   const message = term as Message;
-  const shape = typeof message === 'object' && message !== null ? shapes[message.type] : undefined;
+  const isKnown = typeof message === 'object' && message !== null && Object.hasOwn(shapes, message.type);
+  const shape = isKnown ? shapes[message.type] : undefined;
   if (shape === undefined) throw bad(term);
   for (const [field, check] of Object.entries(shape)) {
     if (!check((message as unknown as Record<string, unknown>)[field])) throw bad(term);
@@ -169,7 +171,7 @@ function decodePulled(rest: readonly unknown[], term: unknown): Message {
     !isCount(part) ||
     typeof last !== 'boolean' ||
     !isVersion(version) ||
-    !isList(differing)
+    !isDigests(differing)
   )
     throw bad(term);
   return {
@@ -211,7 +213,26 @@ function isVersion(value: unknown): value is Version {
 }
 
 function isResult(value: unknown): boolean {
-  return isRecord(value) && typeof value.type === 'string';
+  if (!isRecord(value)) return false;
+  switch (value.type) {
+    case 'registered':
+      return isVersion(value.token);
+    case 'taken':
+    case 'found':
+      return value.pid instanceof Pid && isVersion(value.token);
+    case 'done':
+    case 'absent':
+      return true;
+    case 'error':
+      return (
+        typeof value.code === 'string' &&
+        Object.hasOwn(codes, value.code) &&
+        typeof value.why === 'string' &&
+        typeof value.maybeExecuted === 'boolean'
+      );
+    default:
+      return false;
+  }
 }
 
 const isFlag: Check = (value) => typeof value === 'boolean';
@@ -219,8 +240,14 @@ const isNumber: Check = (value) => typeof value === 'number';
 const isMemberOrNull: Check = (value) => value === null || typeof value === 'string';
 const isAnswers: Check = (value) =>
   isList(value) && value.every((one) => isRecord(one) && isCount(one.seq) && isResult(one.result));
-const isPairs: Check = (value) =>
-  isList(value) && value.every((one) => isList(one) && typeof one[0] === 'string');
+/** `[member, number, number ...]`, each. */
+const isTotals: Check = (value) =>
+  isList(value) &&
+  value.every((one) => isList(one) && typeof one[0] === 'string' && one.slice(1).every(isNumber));
+/** `[member, numbers]`, each. */
+const isDigests: Check = (value) =>
+  isList(value) &&
+  value.every((one) => isList(one) && typeof one[0] === 'string' && isList(one[1]) && one[1].every(isNumber));
 const isDurations: Check = (value) =>
   isRecord(value) &&
   [value.leaseMs, value.sessionMs, value.toleranceMs, value.clockRateBound].every(isNumber);
@@ -246,7 +273,7 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
     storeless: isFlag,
   },
   grant: { epoch: isCount, nonce: isCount },
-  adopt: { epoch: isCount, version: isVersion, totals: isPairs },
+  adopt: { epoch: isCount, version: isVersion, totals: isTotals },
   answers: { epoch: isCount, answers: isAnswers },
   expect: { epoch: isCount, seq: isCount },
   drop: { epoch: isCount, key: isKey, token: isVersion },
@@ -262,5 +289,5 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   read: { epoch: isCount, id: isCount, key: isKey },
   goodbye: { epoch: isCount },
   stale: { epoch: isCount },
-  pull: { epoch: isCount, id: isCount, part: isCount, scope: isMemberOrNull, digests: isPairs },
+  pull: { epoch: isCount, id: isCount, part: isCount, scope: isMemberOrNull, digests: isDigests },
 };
