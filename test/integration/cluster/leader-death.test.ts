@@ -1,6 +1,7 @@
 // The leader is killed, then everybody: names of the living stay, names of the dead go, and no name has two owners.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
 import { compareTokenTexts, nowMs } from './orders.ts';
 import { Witness } from './witness.ts';
@@ -73,7 +74,8 @@ test('the leader is killed: names of survivors stay, its own go, tokens and epoc
 test('a follower is killed: its names are free at once, and nobody waits for leases', {
   timeout: 60_000,
 }, async (t) => {
-  const cluster = new Cluster(t, { leaseMs: 20_000 });
+  // The leader looks into the store every twenty seconds, once all that comes with a start is over.
+  const cluster = new Cluster(t, { leaseMs: 60_000 });
   const nodes = await cluster.startAll('a', 'b', 'c');
   const leader = await leaderOf(nodes);
   const doomed = nodes.find((node) => node !== leader) as RemoteNode;
@@ -82,6 +84,7 @@ test('a follower is killed: its names are free at once, and nobody waits for lea
   grantsIn(await doomed.register(names));
   grantsIn(await rest[0].register(['kept']));
   const before = await leader.status();
+  await sleep(2_000);
   const from = await doomed.kill();
   const seized = await Promise.all(
     names.map((name) =>
@@ -91,7 +94,7 @@ test('a follower is killed: its names are free at once, and nobody waits for lea
   assert.ok(seized.every(({ status }) => status === 'registered'));
   const freeAt = Math.max(...seized.map(({ at }) => at));
   t.diagnostic(`${perNode} names of the dead were taken within ${(freeAt - from).toFixed(0)} ms`);
-  assert.ok(freeAt - from < 5_000);
+  assert.ok(freeAt - from < 8_000);
   await showExactly(rest, [...names, 'kept']);
   const after = await leader.status();
   assert.deepEqual([after.epoch, after.member], [before.epoch, before.member]);
