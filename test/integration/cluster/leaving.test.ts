@@ -2,37 +2,13 @@
 // themselves, for nothing is left that keeps them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeHost, storeAt } from '../../../src/index.ts';
-import { Coordination } from '../../../src/registry/coordination.ts';
-import type { StoreView } from '../../../src/registry/protocol/types.ts';
 import { Cluster, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
 import { nowMs } from './orders.ts';
+import { stored } from './stored.ts';
 
 interface Closed {
   readonly ms: number;
   readonly at: number;
-}
-
-/** What the store holds of the registry. */
-async function stored(cluster: Cluster): Promise<StoreView> {
-  const store = await storeAt(`sqlite:${cluster.file}`, nodeHost());
-  try {
-    const coordination = new Coordination(store.tenant('default'), { root: 'games', timeoutMs: 2_000 });
-    const nobody = {
-      member: 'nobody@nowhere#0',
-      node: 'nobody@nowhere',
-      creation: 1,
-      generation: 1,
-      address: null,
-      machineId: '',
-      unprovenFormers: [],
-    };
-    const outcome = await coordination.run({ kind: 'read' }, nobody, new AbortController().signal);
-    assert.ok('view' in outcome);
-    return outcome.view;
-  } finally {
-    await store.close();
-  }
 }
 
 test('the leader, then a follower leave: others go on at once, and nothing of them is left', {

@@ -1,0 +1,28 @@
+// What stands in the store of a cluster, read past all its nodes.
+import assert from 'node:assert/strict';
+import { nodeHost, storeAt } from '../../../src/index.ts';
+import { Coordination } from '../../../src/registry/coordination.ts';
+import type { StoreView } from '../../../src/registry/protocol/types.ts';
+import type { Cluster } from './cluster.ts';
+
+/** What the store holds of the registry. */
+export async function stored(cluster: Cluster): Promise<StoreView> {
+  const store = await storeAt(`sqlite:${cluster.file}`, nodeHost());
+  try {
+    const coordination = new Coordination(store.tenant('default'), { root: 'games', timeoutMs: 2_000 });
+    const nobody = {
+      member: 'nobody@nowhere#0',
+      node: 'nobody@nowhere',
+      creation: 1,
+      generation: 1,
+      address: null,
+      machineId: '',
+      unprovenFormers: [],
+    };
+    const outcome = await coordination.run({ kind: 'read' }, nobody, new AbortController().signal);
+    assert.ok('view' in outcome);
+    return outcome.view;
+  } finally {
+    await store.close();
+  }
+}
