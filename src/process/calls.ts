@@ -85,7 +85,7 @@ export class Calls {
     // A call may be kept for long, as the address of its answer: it must not keep its neighbours.
     call.older = undefined;
     call.newer = undefined;
-    if (call.place >= 0) this.#parts.deadlines.remove(call);
+    if (call.lane !== undefined) this.#parts.deadlines.remove(call);
     if (call.stopListening !== undefined) call.stopListening();
   }
 

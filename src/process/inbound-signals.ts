@@ -116,6 +116,7 @@ export class InboundSignals implements Inbound {
     this.#parts.log.debug({ node: node.name, reason }, 'a node is out of reach');
     // Forgotten first: what the processes do because of this belongs to the next connection.
     this.#parts.peers.delete(node);
+    peer.channel = undefined;
     this.#parts.calls.onNodeDown(peer);
     this.#parts.monitors.onNodeDown(peer);
     this.#parts.links.onNodeDown(peer);

@@ -23,6 +23,7 @@ export interface NumberedCallParts {
 
 export class NumberedCalls implements InboundCalls {
   readonly #parts: NumberedCallParts;
+  #lastPeer: Peer | undefined = undefined;
 
   constructor(parts: NumberedCallParts) {
     this.#parts = parts;
@@ -30,17 +31,26 @@ export class NumberedCalls implements InboundCalls {
 
   // biome-ignore lint/complexity/useMaxParams: the port's signature
   onCall(channel: CallChannel, number: number, from: Pid, to: Pid | Atom, request: unknown): void {
-    const { table, names, answers, lifecycle, peers } = this.#parts;
+    const { table, names, answers, lifecycle } = this.#parts;
     const callee = to instanceof Pid ? table.get(to) : names.get(to);
     if (callee === undefined) {
       channel.calleeGone(number, noproc);
       return;
     }
-    const call = new NumberedCall(from, request, { callee, peer: peers.of(from.node), answers });
+    const call = new NumberedCall(from, request, { callee, peer: this.#peerOf(channel), answers });
     call.channel = channel;
     call.number = number;
     lifecycle.deliverFromPeer(callee, call);
     if (!callee.alive) call.calleeDied(callee.exitReason);
+  }
+
+  /** The peer at the other end: most calls come from where the last one came from. */
+  #peerOf(channel: CallChannel): Peer {
+    const last = this.#lastPeer;
+    if (last !== undefined && last.channel === channel) return last;
+    const peer = this.#parts.peers.of(channel.node);
+    this.#lastPeer = peer;
+    return peer;
   }
 
   onAnswer(channel: CallChannel, number: number, reply: unknown): void {

@@ -4,7 +4,7 @@ import { LocalCall } from './local-call.ts';
 import type { OpenRequest, ProcessRecord } from './record.ts';
 
 export function isRequest(message: unknown): message is LocalCall | IncomingCall {
-  return message instanceof LocalCall || message instanceof IncomingCall;
+  return message instanceof IncomingCall || message instanceof LocalCall;
 }
 
 /** The process has taken the message and let go of it: a request that is not answered yet stays tied to the process's life. */

@@ -75,25 +75,35 @@ export abstract class ContainerWriter extends ScalarWriter {
   }
 
   protected plain(value: Record<string, unknown>): void {
-    const keys = Object.keys(value);
-    this.header(tags.MAP, keys.length);
     this.enter();
-    if (this.canonical) this.sorted(keys.map((key) => [key, value[key]]));
-    else this.properties(value, keys);
+    if (this.canonical || isObjectPrototypeExtended()) this.keyed(value);
+    else this.properties(value);
     this.depth--;
   }
 
-  private properties(value: Record<string, unknown>, keys: readonly string[]): void {
-    let index = 0;
+  private keyed(value: Record<string, unknown>): void {
+    const entries = Object.entries(value);
+    this.header(tags.MAP, entries.length);
+    if (this.canonical) this.sorted(entries);
+    else for (const [key, item] of entries) this.entry(key, item);
+  }
+
+  /** By `for in`, which takes a third of the time of `Object.keys`; its count is known afterwards. */
+  private properties(value: Record<string, unknown>): void {
+    this.header(tags.MAP, 0);
+    const countAt = this.at - 4 - this.frameStart;
+    let count = 0;
+    let key: string | undefined;
     try {
-      for (; index < keys.length; index++) {
-        const key = keys[index] as string;
+      for (key in value) {
+        count++;
         this.string(key);
         this.value(value[key]);
       }
     } catch (thrown) {
-      throw within(thrown, keyStep(keys[index]));
+      throw within(thrown, keyStep(key));
     }
+    this.writeUint32(this.frameStart + countAt, count);
   }
 
   protected map(value: Map<unknown, unknown>): void {
@@ -180,6 +190,12 @@ export abstract class ContainerWriter extends ScalarWriter {
     this.bytes[this.at++] = tag;
     this.uint32(count);
   }
+}
+
+/** Whether `for in` over a plain object could meet what is not its own. */
+function isObjectPrototypeExtended(): boolean {
+  for (const _ in Object.prototype) return true;
+  return false;
 }
 
 function duplicateKey(): Refusal {

@@ -14,13 +14,25 @@ interface Slot<Value> {
 }
 
 export class ByteTable<Value> {
+  /** By slot: the one that was asked for after it the last time, as terms repeat themselves. */
+  private readonly next: Uint16Array = new Uint16Array(SLOTS);
+  private last = 0;
   private readonly slots: (Slot<Value> | undefined)[] = new Array(SLOTS).fill(undefined);
 
   /** The value that was kept for those bytes, or undefined. */
   get(bytes: Uint8Array, from: number, to: number): Value | undefined {
-    const slot = this.slots[slotOf(bytes, from, to)];
-    if (slot === undefined || slot.bytes.length !== to - from) return undefined;
-    return startsWith(bytes, from, slot.bytes) ? slot.value : undefined;
+    const guess = this.next[this.last] as number;
+    const guessed = this.slots[guess];
+    if (guessed !== undefined && isAt(bytes, from, to, guessed.bytes)) {
+      this.last = guess;
+      return guessed.value;
+    }
+    const index = slotOf(bytes, from, to);
+    const slot = this.slots[index];
+    if (slot === undefined || !isAt(bytes, from, to, slot.bytes)) return undefined;
+    this.next[this.last] = index;
+    this.last = index;
+    return slot.value;
   }
 
   /** Keeps the value for a copy of those bytes, unless they are too many. */
@@ -34,6 +46,11 @@ function slotOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = to - from;
   for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
   return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+}
+
+// biome-ignore lint/complexity/useMaxParams: a range and what to find there
+function isAt(bytes: Uint8Array, from: number, to: number, expected: Uint8Array): boolean {
+  return expected.length === to - from && startsWith(bytes, from, expected);
 }
 
 /** Whether those bytes are in `bytes` at `from`. */

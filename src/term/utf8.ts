@@ -141,8 +141,25 @@ export function latin1(bytes: Uint8Array, from: number, to: number): string {
   let text = '';
   let at = from;
   for (; at + GROUP <= to; at += GROUP) text += eightCharacters(bytes, at);
-  for (; at < to; at++) text += String.fromCharCode(bytes[at] as number);
-  return text;
+  return at === to ? text : text + fewCharacters(bytes, at, to);
+}
+
+/** One to seven. A call for each character would leave a string for each. */
+function fewCharacters(bytes: Uint8Array, from: number, to: number): string {
+  const [one, two, three] = [bytes[from] as number, bytes[from + 1] as number, bytes[from + 2] as number];
+  switch (to - from) {
+    case 1:
+      return String.fromCharCode(one);
+    case 2:
+      return String.fromCharCode(one, two);
+    case 3:
+      return String.fromCharCode(one, two, three);
+    default: {
+      let text = String.fromCharCode(one, two, three, bytes[from + 3] as number);
+      for (let at = from + 4; at < to; at++) text += String.fromCharCode(bytes[at] as number);
+      return text;
+    }
+  }
 }
 
 function eightCharacters(bytes: Uint8Array, at: number): string {

@@ -110,9 +110,9 @@ export class TermWriter extends ContainerWriter {
   private object(value: object): void {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) this.plain(value as Record<string, unknown>);
-    else if (Array.isArray(value)) this.list(value);
-    else if (prototype === Tuple.prototype) this.tuple((value as Tuple).elements);
     else if (prototype === Atom.prototype) this.atom(value as Atom);
+    else if (prototype === Tuple.prototype) this.tuple((value as Tuple).elements);
+    else if (Array.isArray(value)) this.list(value);
     else if (prototype === Pid.prototype) this.pid(value as Pid);
     else if (prototype === Ref.prototype) this.ref(value as Ref);
     else if (prototype === ImproperList.prototype) this.improperList(value as ImproperList);

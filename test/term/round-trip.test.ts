@@ -407,3 +407,44 @@ test('a list as the tail of a list is joined, other tails are kept', () => {
   writer.beginFrame();
   assert.throws(() => writer.term(improper([1], new Set([2]))), { code: 'not_encodable' });
 });
+
+test('a getter that changes its object while it is written cannot make the count wrong', () => {
+  const fickle: Record<string, unknown> = {
+    get first(): number {
+      delete fickle.second;
+      fickle.fourth = 4;
+      return 1;
+    },
+    second: 2,
+    third: 3,
+  };
+  const back = decodeTerm(encodeTerm([fickle, 'after'])) as [Record<string, unknown>, string];
+  assert.equal(back[1], 'after');
+  assert.equal(back[0].first, 1);
+  assert.equal(back[0].third, 3);
+});
+
+test('what somebody added to the prototype of all objects does not travel', () => {
+  const prototype = Object.prototype as unknown as Record<string, unknown>;
+  prototype.polluted = 'yes';
+  try {
+    const bytes = encodeTerm({ own: 1 });
+    delete prototype.polluted;
+    assert.deepEqual(decodeTerm(bytes), { own: 1 });
+  } finally {
+    delete prototype.polluted;
+  }
+});
+
+test('keys and atoms that begin alike are told apart in whatever order they come', () => {
+  const word = fc.constantFrom('a', 'ab', 'abc', 'abd', 'b', 'ba', '');
+  const one = fc.oneof(
+    fc.uniqueArray(word).map((keys) => Object.fromEntries(keys.map((key, index) => [key, index]))),
+    word.map((name) => atom(name)),
+  );
+  fc.assert(
+    fc.property(fc.array(one), (terms) => {
+      assert.deepEqual(decodeTerm(encodeTerm(terms)), terms);
+    }),
+  );
+});
