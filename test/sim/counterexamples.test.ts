@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoreOp } from '../../src/registry/protocol/types.ts';
+import type { Parcel } from '../../src/sim/network.ts';
 import { leaseMs, Script, sessionMs, toleranceMs } from '../../src/sim/script.ts';
 
 function cluster(...names: string[]): Script {
@@ -208,4 +209,79 @@ test('9. half a take-over is not passed on: nothing is streamed before it is com
   s.healStore('A');
   assert.equal(s.answer(s.read(second, 'x')), 'found');
   assert.equal(process.alive, true);
+});
+
+test('an open claim is not forgotten because the record reads back unchanged, nor covered by a goodbye', () => {
+  const s = cluster('A', 'C');
+  s.cut('A', 'B', 'C');
+  const claims: StoreOp[] = [];
+  s.cluster.store.intercept = (node, op) => {
+    if (op.kind !== 'write') return null;
+    if (node === 'A') claims.push(op);
+    return node === 'A' ? 'silent' : 'unavailable';
+  };
+  s.until('A has sent a claim', () => claims.length > 0);
+  s.heal('A', 'B', 'C');
+  const since = s.now;
+  // A that leaves does not want the office any more: it only looks whether the claim came true.
+  s.cluster.deliver(s.node('A'), { type: 'drain' });
+  s.run(leaseMs / 2);
+  assert.equal(s.sentBy('A', 'goodbye', since).length + s.sentBy('A', 'pong', since).length, 0);
+  const [claim] = claims;
+  assert.ok(claim !== undefined);
+  s.cluster.store.intercept = null;
+  s.cluster.store.apply(claim);
+  s.until('A has left', () => s.node('A').state === null);
+  s.until('at rest', () => s.judged.rest.unrest() === null);
+});
+
+test('what a witness says of a host does not count once the host has spoken', () => {
+  const s = cluster('A', 'C');
+  // D is a member that does not count: its names are waited for, its word is not needed for those of B.
+  s.lose((parcel) => parcel.message.type === 'ack' && parcel.fromNode === 'D');
+  s.cluster.start('D');
+  s.until('D is a member', () => s.state('D').phase === 'active');
+  s.loseTo('C', 'stream', 'adopt', 'pulled');
+  s.hold('B', 'x');
+  s.run(20);
+  s.cut('B', 'A', 'C', 'D');
+  s.cut('D', 'A', 'C');
+  for (const name of ['A', 'B', 'D']) s.cutStore(name);
+  const held: Parcel[] = [];
+  s.lose((parcel) => {
+    if (parcel.message.type !== 'pulled') return false;
+    if (parcel.fromNode === 'A') held.push(parcel);
+    return true;
+  });
+  s.until('A has told C what it knows', () => held.length > 0);
+  assert.equal(s.state('C').leader?.complete, false);
+  s.unregister('B', 'x');
+  s.heal('B', 'C');
+  s.until('B has promised', () => s.state('C').leader?.peers.get(s.self('B'))?.synced === true);
+  assert.equal(s.state('C').leader?.complete, false);
+  s.lose(null);
+  for (const parcel of held) s.cluster.network.forward(parcel);
+  s.run(20);
+  assert.equal(s.sees('C', 'x'), undefined);
+  assert.equal(s.answer(s.read('C', 'x')), 'absent');
+});
+
+test('a newcomer in office decides nothing before it counts', () => {
+  const s = new Script(['A', 'B', 'C', 'D']);
+  s.start('B', 'A');
+  s.lose((parcel) => parcel.message.type === 'ack' && parcel.fromNode !== 'A');
+  s.cluster.start('C');
+  s.until('C is a member', () => s.state('C').phase === 'active');
+  s.cluster.start('D');
+  s.until('D is a member', () => s.state('D').phase === 'active');
+  s.cutStore('A');
+  s.cluster.deliver(s.node('B'), { type: 'drain' });
+  s.until('C has completed its take-over', () => s.leads('C'));
+  s.cutStore('C', 'silent');
+  assert.equal(s.isEstablished('C'), false);
+  s.lose((parcel) => parcel.message.type === 'stream' && ['A', 'B'].includes(parcel.toNode));
+  const call = s.register('D', 'x');
+  s.run(100);
+  assert.equal(call.result, null);
+  assert.equal(s.state('C').leader?.n, 0);
 });
