@@ -323,7 +323,8 @@ export class Driver {
     if (this.closed) return;
     const wanted = wakeAt(this.state, now);
     const at = this.state.phase === 'draining' ? Math.min(wanted, now + drainTickMs) : wanted;
-    if (at >= this.#timerAt && this.#timerAt > now) return;
+    // A timer that is due but has not run yet stays: put off by each event in between it would never run under load.
+    if (at >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = at;
     this.#timer = this.#host.timers.after(Math.max(at - now, 0), () => {

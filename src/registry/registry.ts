@@ -49,6 +49,8 @@ export interface RegistryStatus {
   readonly leader: MemberId | undefined;
   /** The last word of the leader was that it decides. One that fell silent since shows in `sessionMsLeft`. */
   readonly serving: boolean;
+  /** This member counts, as far as it knows: it may follow a leader that falls silent. A newcomer does shortly after it is ready. */
+  readonly established: boolean;
   /** In the local snapshot. */
   readonly names: number;
   /** Of processes of this node, or hosted here for a node without a member. */
@@ -354,6 +356,7 @@ export class Registry {
       member: state.self,
       epoch: state.follow.promised,
       leader: this.getLeader(),
+      established: state.store.view?.record?.established.includes(state.self) ?? false,
       serving: state.follow.serving,
       names: state.replica.entries.size,
       namesHosted: [...state.host.hosted.values()].reduce((sum, one) => sum + one.names.size, 0),

@@ -138,6 +138,16 @@ function isLonely(c: Context, leader: LeaderState): boolean {
   return !leader.staysLonely && now - leader.lonelySince >= s.config.durations.leaseMs;
 }
 
+/** A newcomer has caught up: it counts as soon as the store allows, for until then nobody may follow a leader that falls silent. */
+export function welcome(c: Context, from: MemberKey): void {
+  const { s } = c;
+  const leader = s.leader;
+  const peer = leader?.peers.get(from);
+  if (leader === null || peer === undefined || !leader.complete || leader.stopped) return;
+  if (leader.record.established.includes(from) || leader.adding.includes(from)) return;
+  if (mayEnter(c, leader, peer)) renewIfDue(c, leader);
+}
+
 function renewIfDue(c: Context, leader: LeaderState): void {
   const { s, now } = c;
   if (!storeIdle(c)) return;

@@ -6,7 +6,15 @@ import { acknowledge, onAdopt, onCaughtUp, onStream } from './catchup.ts';
 import { considerOffice, onClaimSettled, onView } from './claims.ts';
 import { flushAnswers, onRead, onRequests, serveKey } from './decide.ts';
 import { onFollow, onGrant, onPing, onResigned, onStale, openClaimEpoch } from './follow.ts';
-import { leaderTick, noteAuthority, onPong, onPromise, onRenewSettled, takeMembers } from './heartbeat.ts';
+import {
+  leaderTick,
+  noteAuthority,
+  onPong,
+  onPromise,
+  onRenewSettled,
+  takeMembers,
+  welcome,
+} from './heartbeat.ts';
 import {
   dropOwnName,
   flushRequests,
@@ -246,7 +254,10 @@ const handlers: Handlers = {
   hello: onHello,
   promise: onPromise,
   pong: onPong,
-  ack: (c, from, message) => onAck(c, from, message.version),
+  ack: (c, from, message) => {
+    onAck(c, from, message.version);
+    welcome(c, from);
+  },
   resend: (c, from, message) => onResend(c, from, message.after),
   requests: onRequests,
   read: onRead,

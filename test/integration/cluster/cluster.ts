@@ -19,7 +19,7 @@ const orderTimeoutMs = 30_000;
 /** Short leases: L, S = 3 L. */
 export const leaseMs = 600;
 export const sessionMs: number = 3 * leaseMs;
-export const fast: RegistryOptions = { leaseMs, sessionMs };
+const fast: RegistryOptions = { leaseMs, sessionMs };
 
 export interface Ended {
   readonly code: number | null;
@@ -211,7 +211,7 @@ export async function eventually<T>(
   }
 }
 
-/** Waits until a leader among these nodes serves all of them, and returns it. */
+/** Waits until a leader among these nodes serves all of them and all count, and returns it. */
 export function leaderOf(nodes: readonly RemoteNode[], timeoutMs = 15_000): Promise<RemoteNode> {
   return eventually(
     'one leader that all agree on',
@@ -219,7 +219,8 @@ export function leaderOf(nodes: readonly RemoteNode[], timeoutMs = 15_000): Prom
       const all = await Promise.all(nodes.map((node) => node.status()));
       const [first] = all;
       const agreed = all.every((one) => one.leader === first?.leader && one.epoch === first?.epoch);
-      if (!agreed || !all.every((one) => one.phase === 'active' && one.serving)) return undefined;
+      if (!agreed || !all.every((one) => one.phase === 'active' && one.serving && one.established))
+        return undefined;
       return nodes.find((node) => node.nodeName === first?.leader);
     },
     timeoutMs,

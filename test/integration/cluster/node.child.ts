@@ -116,10 +116,10 @@ function read(names: readonly string[], ask: (name: string) => Promise<string | 
 }
 
 function status(): Status {
-  const { phase, member, epoch, serving, names, namesHosted } = registry.status();
+  const { phase, member, epoch, serving, established, names, namesHosted } = registry.status();
   const leader = registry.getLeader()?.[0] ?? null;
   const members = registry.getMembers().map(([of]) => of);
-  return { phase, member, epoch, leader, serving, names, namesHosted, members };
+  return { phase, member, epoch, leader, serving, established, names, namesHosted, members };
 }
 
 async function close(): Promise<object> {
