@@ -27,7 +27,7 @@ export function onRequests(
   if (leader === null || message.epoch !== leader.epoch) return;
   const peer = leader.peers.get(from);
   if (peer === undefined || !peer.synced || peer.evicting || !serving(c, leader)) return;
-  for (const seq of [...peer.answers.keys()]) if (seq < message.answered) peer.answers.delete(seq);
+  forgetAnswered(peer, message.answered);
   const abandoned = new Set<number>();
   message.requests.forEach((request, index) => {
     const seq = message.first + index;
@@ -42,6 +42,14 @@ export function onRequests(
   });
   if (abandoned.size > 0) forgetAbandoned(c, leader, { peer, abandoned });
   if (message.first > peer.expect) send(c, from, { type: 'expect', epoch: leader.epoch, seq: peer.expect });
+}
+
+/** The host has these answers. They came in about this order; one that came late goes when those before it have gone. */
+export function forgetAnswered(peer: Peer, answered: number): void {
+  for (const seq of peer.answers.keys()) {
+    if (seq >= answered) return;
+    peer.answers.delete(seq);
+  }
 }
 
 function decide(c: Context, leader: LeaderState, asked: { peer: Peer; seq: number; request: Request }): void {

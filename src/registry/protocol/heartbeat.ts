@@ -10,7 +10,7 @@ import {
   shorten,
   storeLeaseHolds,
 } from './authority.ts';
-import { forgetParkedOf, retryDrops, serveParked } from './decide.ts';
+import { forgetAnswered, forgetParkedOf, retryDrops, serveParked } from './decide.ts';
 import { extendSession } from './follow.ts';
 import type { Message } from './messages.ts';
 import { addPeer, depose, resign, sendResignation } from './office.ts';
@@ -89,7 +89,7 @@ export function onPong(c: Context, from: MemberKey, message: Extract<Message, { 
   const sentAt = peer.pings.get(message.ping);
   if (sentAt === undefined) return;
   peer.supportAt = Math.max(peer.supportAt, sentAt);
-  for (const seq of [...peer.answers.keys()]) if (seq < message.answered) peer.answers.delete(seq);
+  forgetAnswered(peer, message.answered);
   noteAuthority(c, leader);
   if (peer.evicting || leader.stopped || !hasAuthority(s, now)) return;
   peer.grantedAt = now;
