@@ -173,7 +173,7 @@ export class Calls {
     const now = this.#parts.deadlines.now();
     for (const caller of callers) {
       caller.hasUnstampedCalls = false;
-      for (const call of unstampedCallsOf(caller)) {
+      for (let call = firstUnstampedOf(caller); call !== undefined; call = call.newer) {
         call.unstamped = false;
         this.#parts.deadlines.add(call, call.timeoutMs, now);
       }
@@ -190,11 +190,11 @@ export class Calls {
   }
 }
 
-/** Oldest first. */
-function unstampedCallsOf(caller: ProcessRecord): PendingCall[] {
-  const calls: PendingCall[] = [];
-  for (let call = caller.lastCall; call?.unstamped === true; call = call.older) calls.push(call);
-  return calls.reverse();
+/** The oldest of them: all that are newer have no deadline either. */
+function firstUnstampedOf(caller: ProcessRecord): PendingCall | undefined {
+  let first: PendingCall | undefined;
+  for (let call = caller.lastCall; call?.unstamped === true; call = call.older) first = call;
+  return first;
 }
 
 function nameOf(to: Destination): string {
