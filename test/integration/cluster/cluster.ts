@@ -130,7 +130,7 @@ export class RemoteNode {
       await sleep(20);
       if (isWritable(file)) return at;
       this.signal('SIGCONT');
-      await sleep(20);
+      await sleep(100);
     }
   }
 
@@ -148,7 +148,7 @@ export class RemoteNode {
 }
 
 function isWritable(file: string): boolean {
-  const database = new DatabaseSync(file, { timeout: 1_000 });
+  const database = new DatabaseSync(file, { timeout: 50 });
   try {
     database.exec('BEGIN IMMEDIATE; ROLLBACK');
     return true;

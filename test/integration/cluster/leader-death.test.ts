@@ -1,9 +1,9 @@
 // The leader is killed, then everybody: names of the living stay, names of the dead go, and no name has two owners.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Cluster, eventually, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
+import { Cluster, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
 import { compareTokenTexts, nowMs } from './orders.ts';
-import { stored } from './stored.ts';
+import { allCount } from './stored.ts';
 import { Witness } from './witness.ts';
 
 const perNode = 100;
@@ -84,9 +84,7 @@ test('a follower is killed: its names are free at once, and nobody waits for lea
   grantsIn(await doomed.register(names));
   grantsIn(await rest[0].register(['kept']));
   const before = await leader.status();
-  await eventually('all count', async () =>
-    (await stored(cluster)).record?.established.length === 3 ? true : undefined,
-  );
+  await allCount(cluster, 3);
   const from = await doomed.kill();
   const seized = await Promise.all(
     names.map((name) =>

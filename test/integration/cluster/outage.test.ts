@@ -16,6 +16,7 @@ import {
   showExactly,
 } from './cluster.ts';
 import { nowMs } from './orders.ts';
+import { allCount } from './stored.ts';
 
 const lockFile = fileURLToPath(new URL('./lock.child.ts', import.meta.url));
 
@@ -40,8 +41,7 @@ test('the store is out of reach for many leases: lookups, calls and registration
   const before = nodes.flatMap((node) => namesOf(`${node.name}-`, 10));
   for (const node of nodes) grantsIn(await node.register(namesOf(`${node.name}-`, 10)));
   const leader = await leaderOf(nodes);
-  // Who counts for unanimity is in the store: everybody has to be there before it is lost.
-  await sleep(leaseMs);
+  await allCount(cluster, 3);
   const { epoch } = await leader.status();
   const members = await Promise.all(nodes.map((node) => node.status().then(({ member }) => member)));
 
@@ -100,7 +100,7 @@ test('the leader dies while the store is out of reach: nobody decides until it i
   const nodes = await cluster.startAll('a', 'b', 'c');
   for (const node of nodes) grantsIn(await node.register(namesOf(`${node.name}-`, 10)));
   const leader = await leaderOf(nodes);
-  await sleep(leaseMs);
+  await allCount(cluster, 3);
   const survivors = nodes.filter((node) => node !== leader) as [RemoteNode, RemoteNode];
   const held = await lock(t, cluster.file);
   await leader.kill();

@@ -15,6 +15,7 @@ import {
   showExactly,
 } from './cluster.ts';
 import { nowMs, type Owner } from './orders.ts';
+import { allCount } from './stored.ts';
 import { Witness } from './witness.ts';
 
 interface Seized {
@@ -34,6 +35,7 @@ async function freezePastSession(
   frozen: RemoteNode,
   others: readonly RemoteNode[],
 ): Promise<{ from: number; to: number; seized: Seized[] }> {
+  await allCount(cluster, 3);
   const from = await frozen.freeze(cluster.file);
   const orders = others.flatMap((node) =>
     names.map((name) => node.order<Seized>({ do: 'seize', name, timeoutMs: 15_000 })),
@@ -134,6 +136,7 @@ test('a leader frozen past its lease, not past its session: deposed, and nobody 
   const grants = others.map((node) =>
     node.order<{ at: number }>({ do: 'awaitGrant', prefix: `new-${node.name}-`, afterEpoch: epoch }),
   );
+  await allCount(cluster, 3);
   const from = await leader.freeze(cluster.file);
   const first = await Promise.any(grants);
   const refused = await (others[0] as RemoteNode).register(names, { timeoutMs: 500 });

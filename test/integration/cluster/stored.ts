@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { nodeHost, storeAt } from '../../../src/index.ts';
 import { Coordination } from '../../../src/registry/coordination.ts';
 import type { StoreView } from '../../../src/registry/protocol/types.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, eventually } from './cluster.ts';
 
 /** What the store holds of the registry. */
 export async function stored(cluster: Cluster): Promise<StoreView> {
@@ -25,4 +25,11 @@ export async function stored(cluster: Cluster): Promise<StoreView> {
   } finally {
     await store.close();
   }
+}
+
+/** Resolves when so many members count: only then may one of them follow a leader that says no more. */
+export async function allCount(cluster: Cluster, members: number): Promise<void> {
+  await eventually(`${members} members count`, async () =>
+    (await stored(cluster)).record?.established.length === members ? true : undefined,
+  );
 }
