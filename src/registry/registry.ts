@@ -10,6 +10,8 @@ import type { RegistryNode } from './host-node.ts';
 import { LocalRegistries } from './local-registries.ts';
 import { registerTag } from './member.ts';
 import type { RegistryOptions } from './options.ts';
+import type { Entry } from './protocol/messages.ts';
+import type { MemberState } from './protocol/state.ts';
 import type { Result } from './protocol/types.ts';
 import { nodeOf } from './protocol/types.ts';
 import {
@@ -286,16 +288,13 @@ export class Registry {
 
   /** The holder by the local snapshot, or `undefined`: never waits, perhaps a little old. Throws `bad_name`, `closed`. */
   whereis(name: unknown): Pid | undefined {
-    const state = this.#driver.state;
-    const key = typeof name === 'string' && name.charCodeAt(0) !== 0 ? name : termKey(name);
-    const entry = state.replica.entries.get(key);
-    if (entry === undefined) return undefined;
-    if (state.host.hidden.size > 0) {
-      const hidden = state.host.hidden.get(key);
-      if (hidden !== undefined && hidden.n === entry.token.n && hidden.epoch === entry.token.epoch)
-        return undefined;
-    }
-    return entry.pid;
+    // The hot path of every call by name: nothing here allocates.
+    const { state } = this.#tree.driver();
+    const plain = typeof name === 'string' && name.charCodeAt(0) !== 0;
+    const entry = state.replica.entries.get(plain ? name : termKey(name));
+    return entry === undefined || (state.host.hidden.size > 0 && isHidden(state, entry))
+      ? undefined
+      : entry.pid;
   }
 
   /** The same with token and metadata. Throws `bad_name`, `closed`. */
@@ -395,6 +394,12 @@ export class Registry {
       });
     return { timeoutMs, signal: wait.signal };
   }
+}
+
+/** Unregistered from here, though its host has not let go yet. */
+function isHidden(state: MemberState, { key, token }: Entry): boolean {
+  const hidden = state.host.hidden.get(key);
+  return hidden !== undefined && hidden.n === token.n && hidden.epoch === token.epoch;
 }
 
 const local = new LocalRegistries<Registry>();
