@@ -1,7 +1,7 @@
 // A follower's replica: it adopts the state of a new leader, applies the stream, asks for what it missed, and takes in
 // what it pulled, in one step. Its own names it knows better than anybody: there its own word stands.
 import { heartbeatMs } from './authority.ts';
-import { forgetEnd, forgetEnds, onGranted, resendAll, unhide } from './host.ts';
+import { forgetAllEnds, forgetEnd, forgetEnds, onGranted, resendAll, unhide } from './host.ts';
 import type { Message, Op } from './messages.ts';
 import { startPull } from './pull.ts';
 import { applyOp, dropHost, putEntry, removeEntry, totalOf } from './replica.ts';
@@ -24,7 +24,7 @@ export function onAdopt(c: Context, from: MemberKey, message: Adopt): void {
     return;
   }
   if (totalsMatch(c, message)) {
-    forgetEnds(c, []);
+    forgetAllEnds(c);
     adopted(c, message.version);
   } else startPull(c, { source: from, purpose: 'catchup', scope: null, epoch: message.epoch });
 }

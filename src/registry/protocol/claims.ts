@@ -3,8 +3,8 @@
 import { lengthen, slower } from './authority.ts';
 import { becomeLeader, depose } from './office.ts';
 import type { Context } from './state.ts';
-import { askStore, type Settled, sameRecord, storeIdle } from './store-client.ts';
-import type { LeaderRecord, MemberKey } from './types.ts';
+import { askStore, repeatUndecided, type Settled, sameRecord, storeIdle } from './store-client.ts';
+import type { Durations, LeaderRecord, MemberKey } from './types.ts';
 
 /** Reads the store, or claims, if there is reason to. Called at every tick and whenever the view changed. */
 export function considerOffice(c: Context): void {
@@ -132,11 +132,16 @@ function claimRecord(c: Context, old: LeaderRecord | null): LeaderRecord {
     epoch: Math.max(old?.epoch ?? 0, s.follow.promised) + 1,
     leader: s.self,
     renewals: (old?.renewals ?? 0) + 1,
-    durations: s.config.durations,
+    durations: claimDurations(s.config.durations, old),
     // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names. Where nobody is,
     // there are no names yet, or none any more.
     established: established.length === 0 ? [s.self] : established,
   };
+}
+
+/** Our own, but sessions that former leaders granted may last as long as the record says: who waits must know. */
+function claimDurations(own: Durations, old: LeaderRecord | null): Durations {
+  return { ...own, sessionMs: Math.max(own.sessionMs, old?.durations.sessionMs ?? 0) };
 }
 
 function retryUndecided(c: Context): void {
@@ -146,7 +151,7 @@ function retryUndecided(c: Context): void {
   if (s.phase === 'fenced' || s.phase === 'left') return;
   // Reading tells whether the record moved; writing the same again makes it move.
   if (undecided.purpose === 'claim' && !mayStand(c)) askStore(c, 'read', { kind: 'read' });
-  else askStore(c, undecided.purpose, undecided.op);
+  else repeatUndecided(c);
 }
 
 /** A member without a leader that serves looks into the store; with one it leaves the store alone. */

@@ -31,6 +31,7 @@ export function onFollow(c: Context, from: MemberKey, message: MessageOf<'follow
   if (message.epoch < openClaimEpoch(c)) return;
   if (message.epoch === follow.promised && follow.leader !== from) return;
   if (message.epoch > follow.promised) promise(c, from, message.epoch);
+  follow.sessionMs = message.durations.sessionMs;
   support(c, message.durations.leaseMs);
   const { count, low, high } = totalOf(s.replica, s.self);
   send(c, from, { type: 'promise', epoch: message.epoch, version: s.replica.version, count, low, high });
@@ -122,10 +123,9 @@ export function onGrant(c: Context, from: MemberKey, message: MessageOf<'grant'>
   if (message.epoch !== follow.promised || from !== follow.leader) return;
   const sentAt = follow.nonces.get(message.nonce);
   if (sentAt === undefined) return;
-  const leaders = s.store.view?.record?.durations;
-  const sessionMs = Math.min(s.config.durations.sessionMs, leaders?.sessionMs ?? Infinity);
+  const sessionMs = Math.min(s.config.durations.sessionMs, follow.sessionMs);
   const first = follow.sessionUntil === null;
-  extendSession(c, sentAt + shorten(sessionMs, slower(s.config.durations, leaders)));
+  extendSession(c, sentAt + shorten(sessionMs, slower(s.config.durations, s.store.view?.record?.durations)));
   if (first) resendAll(c);
 }
 

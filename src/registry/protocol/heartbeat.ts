@@ -16,9 +16,9 @@ import type { Message } from './messages.ts';
 import { addPeer, depose, resign, sendResignation } from './office.ts';
 import { adoptPeer, commitOwnGrants } from './replicate.ts';
 import { type Context, type LeaderState, type Peer, send } from './state.ts';
-import { askStore, type Settled, storeIdle } from './store-client.ts';
+import { askStore, repeatUndecided, type Settled, storeIdle } from './store-client.ts';
 import { advanceTakeover, releaseHost } from './takeover.ts';
-import type { LeaderRecord, MemberKey } from './types.ts';
+import type { Durations, LeaderRecord, MemberKey } from './types.ts';
 
 export function leaderTick(c: Context): void {
   const { s } = c;
@@ -152,8 +152,7 @@ function renewIfDue(c: Context, leader: LeaderState): void {
   const { s, now } = c;
   if (!storeIdle(c)) return;
   if (s.store.undecided !== null) {
-    if (now - s.store.askedAt >= s.config.durations.leaseMs / 20)
-      askStore(c, s.store.undecided.purpose, s.store.undecided.op);
+    if (now - s.store.askedAt >= s.config.durations.leaseMs / 20) repeatUndecided(c);
     return;
   }
   const changes = planChanges(c, leader);
@@ -182,9 +181,16 @@ function renewed(c: Context, leader: LeaderState): LeaderRecord {
   return {
     ...leader.record,
     renewals: leader.record.renewals + 1,
-    durations: c.s.config.durations,
+    durations: durationsOfNow(c, leader),
     established: [...kept, ...leader.adding],
   };
+}
+
+/** Once no session of a former leader can run any more, those that this one grants are all there are. */
+function durationsOfNow(c: Context, leader: LeaderState): Durations {
+  return sessionMayRun(c.s, leader, { grantedAt: leader.claimedAt, now: c.now })
+    ? leader.record.durations
+    : c.s.config.durations;
 }
 
 interface Changes {

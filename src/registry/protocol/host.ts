@@ -217,16 +217,22 @@ export function forgetEnd(c: Context, key: NameKey, token: Version): void {
   if (ended !== undefined && compareVersions(ended, token) <= 0) c.s.host.ended.delete(key);
 }
 
-/** What a transfer does not show any more cannot come back. */
+/** The leader's table is ours: it has taken back all that ended here. */
+export function forgetAllEnds(c: Context): void {
+  c.s.host.ended.clear();
+}
+
+/**
+ * What a transfer does not show any more cannot come back, unless it ended while the transfer was under way: a bucket
+ * that agreed when it was compared is not shown. Then the request that tells the leader is not answered yet.
+ */
 export function forgetEnds(c: Context, shown: readonly Entry[]): void {
-  const { ended } = c.s.host;
-  const kept = shown.filter((entry) => ended.get(entry.key) !== undefined && entry.host === c.s.self);
-  const tokens = kept.map((entry) => ended.get(entry.key));
-  ended.clear();
-  kept.forEach((entry, index) => {
-    const token = tokens[index];
-    if (token !== undefined) ended.set(entry.key, token);
-  });
+  const { ended, outbox } = c.s.host;
+  const kept = new Set<NameKey>();
+  for (const entry of shown) if (entry.host === c.s.self) kept.add(entry.key);
+  for (const { request } of outbox.values())
+    if (request.type === 'remove') for (const { key } of request.items) kept.add(key);
+  for (const key of [...ended.keys()]) if (!kept.has(key)) ended.delete(key);
 }
 
 function findRequest(c: Context, entry: Entry): OutRequest | undefined {
@@ -258,6 +264,9 @@ function finish(c: Context, one: OutRequest, result: Result): void {
     if (result.type === 'error') host.hidden.delete(one.request.key);
     else unhide(c);
   }
+  // A transfer that is under way may have been fixed before the leader took it.
+  if (one.request.type === 'remove' && c.s.pulls.size === 0)
+    for (const { key, token } of one.request.items) forgetEnd(c, key, token);
   reply(c, one.id, result);
 }
 

@@ -3,7 +3,7 @@
 import { lengthen } from './authority.ts';
 import { rebase, revertOwnGrants } from './host.ts';
 import { type Context, createPeer, type LeaderState, send } from './state.ts';
-import { askStore, type Settled, storeIdle } from './store-client.ts';
+import { askStore, repeatUndecided, type Settled, storeIdle } from './store-client.ts';
 import { advanceTakeover } from './takeover.ts';
 import type { LeaderRecord, MemberKey } from './types.ts';
 
@@ -94,7 +94,11 @@ export function resign(c: Context): void {
 
 export function sendResignation(c: Context, leader: LeaderState): void {
   const { s } = c;
-  if (!storeIdle(c) || s.store.undecided !== null) return;
+  if (!storeIdle(c)) return;
+  if (s.store.undecided !== null) {
+    if (c.now - s.store.askedAt >= s.config.durations.leaseMs / 20) repeatUndecided(c);
+    return;
+  }
   const alone = [...leader.peers.keys()].every((key) => key === s.self || s.dead.has(key));
   const leaving = alone && s.phase === 'draining';
   askStore(c, 'resign', {

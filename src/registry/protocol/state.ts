@@ -69,6 +69,8 @@ export interface FollowState {
   /** When a serving leader last spoke. */
   contactAt: Instant;
   serving: boolean;
+  /** How long the sessions are that the leader grants, by its own word. */
+  sessionMs: number;
   /** Until when the names of this member are its own; `null` before the first grant. */
   sessionUntil: Instant | null;
   nonce: number;
@@ -286,6 +288,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
       supportUntil: -Infinity,
       contactAt: -Infinity,
       serving: false,
+      sessionMs: config.durations.sessionMs,
       sessionUntil: null,
       nonce: 0,
       nonces: new Map(),

@@ -35,6 +35,19 @@ export function askStore(c: Context, purpose: StorePurpose, op: StoreOp): void {
   c.out.push({ type: 'store', id, op });
 }
 
+/**
+ * Sends the undecided write once more, to make the record move. The members may have changed since, which refuses the
+ * first attempt for as long as it lasts: this one expects those of now. Both would write the same record in place of
+ * the same, so at most one is applied, and which one makes no difference.
+ */
+export function repeatUndecided(c: Context): void {
+  const { undecided, view } = c.s.store;
+  if (undecided === null) return;
+  const { op, purpose } = undecided;
+  const expectMembers = op.expectMembers === null ? null : (view?.members ?? op.expectMembers);
+  askStore(c, purpose, { ...op, expectMembers });
+}
+
 /** Takes an answer in; returns the writes whose fate is certain now. An answer to an operation not in flight says nothing. */
 export function onStoreOutcome(c: Context, id: number, outcome: StoreOutcome): Settled[] {
   const store = c.s.store;
