@@ -91,7 +91,9 @@ export function onPull(c: Context, from: MemberKey, message: PullMessage): void 
 /** Fixes what is sent: entries do not change, so the list is a snapshot at one version. */
 function prepare(c: Context, from: MemberKey, message: PullMessage): void {
   const { s } = c;
-  if (s.served.get(from)?.id === message.id) return;
+  // Fixed once: a question that comes late must not mix two snapshots under one number.
+  const fixed = s.served.get(from);
+  if (fixed !== undefined && fixed.epoch === message.epoch && fixed.id >= message.id) return;
   const theirs = new Map(message.digests);
   const hosts = message.scope === null ? [...s.replica.digests.keys()] : [message.scope];
   const differing = hosts.map((host): readonly [MemberKey, number[]] => [
