@@ -23,15 +23,25 @@ export function onAdopt(c: Context, from: MemberKey, message: Adopt): void {
     acknowledge(c);
     return;
   }
-  if (totalsMatch(c, message)) {
+  const gone = hostsGone(c, message);
+  if (totalsMatch(c, message, gone.length)) {
+    // The usual fail-over ends here: nothing is missing, and what the dead had registered goes.
+    for (const host of gone) dropHost(s.replica, host);
+    unhide(c);
     forgetAllEnds(c);
     adopted(c, message.version);
   } else startPull(c, { source: from, purpose: 'catchup', scope: null, epoch: message.epoch });
 }
 
-function totalsMatch(c: Context, message: Adopt): boolean {
+/** Hosts of which the leader has nothing any more. What we host ourselves we know better. */
+function hostsGone(c: Context, message: Adopt): MemberKey[] {
+  const named = new Set(message.totals.map(([host]) => host));
+  return [...c.s.replica.digests.keys()].filter((host) => host !== c.s.self && !named.has(host));
+}
+
+function totalsMatch(c: Context, message: Adopt, gone: number): boolean {
   const { replica } = c.s;
-  if (message.totals.length !== replica.digests.size) return false;
+  if (message.totals.length !== replica.digests.size - gone) return false;
   return message.totals.every(([host, count, low, high]) => {
     const ours = totalOf(replica, host);
     return ours.count === count && ours.low === low && ours.high === high;

@@ -28,6 +28,7 @@ export function leaderTick(c: Context): void {
     sendResignation(c, leader);
     return;
   }
+  noteOwnPause(c, leader);
   noteAuthority(c, leader);
   advanceTakeover(c);
   for (const peer of leader.peers.values()) if (peer.key !== s.self) attend(c, leader, peer);
@@ -37,6 +38,13 @@ export function leaderTick(c: Context): void {
     return;
   }
   renewIfDue(c, leader);
+}
+
+/** A leader that stood still itself takes nobody for silent before they had time to answer it again. */
+function noteOwnPause(c: Context, leader: LeaderState): void {
+  const patience = c.s.config.durations.leaseMs / 3;
+  if (c.now - leader.tickedAt >= patience) leader.graceUntil = c.now + patience;
+  leader.tickedAt = c.now;
 }
 
 /** Called at every step: a leader with authority grants a session to its own member, and serves who waited for it. */
@@ -133,7 +141,7 @@ function isLonely(c: Context, leader: LeaderState): boolean {
     return s.dead.has(member) || (peer !== undefined && (peer.goodbye || peerSupports(s, peer, now)));
   });
   const lonely = others.length > 0 && 2 * (supporting.length + 1) < others.length + 1;
-  if (!lonely) leader.lonelySince = Infinity;
+  if (!lonely || now < leader.graceUntil) leader.lonelySince = Infinity;
   else if (leader.lonelySince === Infinity) leader.lonelySince = now;
   return !leader.staysLonely && now - leader.lonelySince >= s.config.durations.leaseMs;
 }
@@ -250,13 +258,18 @@ function mayLeave(c: Context, leader: LeaderState, removed: readonly MemberKey[]
   const leaving = others.filter((member) => {
     const peer = leader.peers.get(member);
     if (peer === undefined || c.s.dead.has(member) || removed.includes(member)) return true;
-    return peer.goodbye || c.now >= Math.max(peer.supportAt, leader.claimedAt) + c.s.config.durations.leaseMs;
+    return peer.goodbye || isSilent(c, leader, peer);
   });
   const staying = others.filter((member) => !leaving.includes(member));
   const covered =
     staying.length === 0 ||
     staying.some((member) => (leader.peers.get(member)?.acked ?? -1) >= leader.ownGrant);
   return covered ? leaving : [];
+}
+
+function isSilent(c: Context, leader: LeaderState, peer: Peer): boolean {
+  if (c.now < leader.graceUntil) return false;
+  return c.now >= Math.max(peer.supportAt, leader.claimedAt) + c.s.config.durations.leaseMs;
 }
 
 export function onRenewSettled(c: Context, settled: Settled): void {

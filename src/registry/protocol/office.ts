@@ -55,6 +55,8 @@ function createLeader(office: Office, now: number): LeaderState {
     leaving: new Map(),
     dropsAskedAt: -Infinity,
     lonelySince: Infinity,
+    tickedAt: now,
+    graceUntil: -Infinity,
     deadSupport: new Set(),
     staysLonely: office.staysLonely,
     stopped: false,

@@ -200,6 +200,10 @@ export interface LeaderState {
   dropsAskedAt: Instant;
   /** Since when less than half of `established` supports; `Infinity` while at least half does. */
   lonelySince: Instant;
+  /** The last tick: a gap shows that this member itself stood still. */
+  tickedAt: Instant;
+  /** After that, nobody is taken for silent until then. */
+  graceUntil: Instant;
   /** It resigned for want of support before, and nobody else took the office: stay. */
   readonly staysLonely: boolean;
   /** Dead who can have claimed nothing since this leader's claim: they count as supporting, for good. */
