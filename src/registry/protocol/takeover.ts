@@ -98,6 +98,7 @@ export function onTruth(
     if (leader.complete) appendOp(c, leader, { type: 'remove', key: old.key, token: old.token });
   }
   for (const entry of pulled.entries) takeIn(c, leader, { entry, hearsay: false });
+  unhide(c);
   peerSynced(c, leader, peer);
   advanceTakeover(c);
 }
