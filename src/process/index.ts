@@ -1,9 +1,7 @@
 // The process runtime: sequential processes with mailboxes, links, monitors and calls.
 export type {
   CallChannel,
-  ConnectedPeer,
   Inbound,
-  InboundCalls,
   NamedTarget,
   Outbound,
   OutgoingRequest,

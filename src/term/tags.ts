@@ -61,7 +61,7 @@ export type Dialect = 'typescript' | 'erlang';
 /** Levels of nesting that both directions allow unless told otherwise. */
 export const DEPTH_MAX_DEFAULT = 256;
 /** The most that `depthMax` may be: recursion must never meet the end of the stack. */
-export const DEPTH_MAX_LIMIT = 512;
+const DEPTH_MAX_LIMIT = 512;
 /** Bytes of one term or frame, unless told otherwise: 64 MiB. */
 export const BYTES_MAX_DEFAULT: number = 64 * 1024 * 1024;
 /** Bytes of the magnitude of one bigint, in both directions: larger ones cost more than linear time to use. */
