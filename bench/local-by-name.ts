@@ -2,7 +2,7 @@
 // deadline kept. Against the least that could do it, a map of mailboxes drained in a microtask.
 import { GenServer, MemoryDatabase, Node, nodeHost, openStore } from '../src/index.ts';
 import { BareNode, counter, perSecond } from './local-call.ts';
-import { median } from './statistics.ts';
+import { sideBySide } from './statistics.ts';
 
 const rounds = 9;
 
@@ -27,18 +27,11 @@ export async function callLocalByName(): Promise<{ value: number; baseline: numb
     const address = registry.address(Counter, 'counter');
     const bare = new BareNode();
     bare.start('counter', counter());
-    const values: number[] = [];
-    const baselines: number[] = [];
-    for (let round = 0; round <= rounds; round++) {
-      const value = await perSecond(() => node.call(address, 'increment', round));
-      const baseline = await perSecond(() => bare.call('counter', round));
-      // The first round warms up.
-      if (round > 0) {
-        values.push(value);
-        baselines.push(baseline);
-      }
-    }
-    return { value: median(values), baseline: median(baselines) };
+    return await sideBySide(
+      rounds,
+      (round) => perSecond(() => node.call(address, 'increment', round)),
+      (round) => perSecond(() => bare.call('counter', round)),
+    );
   } finally {
     await node.close();
     await store.close();

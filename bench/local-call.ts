@@ -5,7 +5,7 @@ import { nodeHost } from '../src/host/index.ts';
 import { createRuntime, isCallMessage } from '../src/process/index.ts';
 import { atom } from '../src/term/atom.ts';
 import type { Pid } from '../src/term/pid.ts';
-import { median } from './statistics.ts';
+import { sideBySide } from './statistics.ts';
 
 const ROUNDS = 9;
 const CALLS = 200_000;
@@ -16,19 +16,13 @@ export async function callLocal(): Promise<{ value: number; baseline: number }> 
   const server = startCounter(runtime);
   const bare = new BareNode();
   bare.start('counter', counter());
-  const values: number[] = [];
-  const baselines: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const value = await perSecond(() => runtime.call(server, round));
-    const baseline = await perSecond(() => bare.call('counter', round));
-    // The first round warms up.
-    if (round > 0) {
-      values.push(value);
-      baselines.push(baseline);
-    }
-  }
+  const result = await sideBySide(
+    ROUNDS,
+    (round) => perSecond(() => runtime.call(server, round)),
+    (round) => perSecond(() => bare.call('counter', round)),
+  );
   await runtime.close();
-  return { value: median(values), baseline: median(baselines) };
+  return result;
 }
 
 function startCounter(runtime: ReturnType<typeof createRuntime>): Pid {

@@ -1,7 +1,7 @@
 // Looking a name up in the local snapshot of a registry, against a bare `Map.get` with the same keys: both in one run,
 // rounds taking turns, medians.
 import { MemoryDatabase, Node, nodeHost, openStore, type Pid } from '../src/index.ts';
-import { median } from './statistics.ts';
+import { sideBySide } from './statistics.ts';
 
 const names = 10_000;
 const lookups = 2_000_000;
@@ -25,18 +25,11 @@ export async function whereisVersusMap(): Promise<{ value: number; baseline: num
         keys.push(name);
       }),
     );
-    const values: number[] = [];
-    const baselines: number[] = [];
-    for (let round = 0; round <= rounds; round++) {
-      const value = perSecond(keys, (name) => registry.whereis(name));
-      const baseline = perSecond(keys, (name) => bare.get(name));
-      // The first round warms up.
-      if (round > 0) {
-        values.push(value);
-        baselines.push(baseline);
-      }
-    }
-    return { value: median(values), baseline: median(baselines) };
+    return await sideBySide(
+      rounds,
+      () => perSecond(keys, (name) => registry.whereis(name)),
+      () => perSecond(keys, (name) => bare.get(name)),
+    );
   } finally {
     await node.close();
     await store.close();
