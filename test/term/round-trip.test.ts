@@ -47,6 +47,12 @@ test('what Erlang can hold comes back from its dialect', () => {
   );
 });
 
+test('a date that is none stays one', () => {
+  // Compared by hand: not every Node.js takes two such dates for equal.
+  const back = decodeTerm(encodeTerm(new Date(Number.NaN)));
+  assert.ok(back instanceof Date && Number.isNaN(back.getTime()));
+});
+
 test('what is hard to keep is kept between TypeScript nodes', () => {
   const hard = [
     Number.NaN,
@@ -72,7 +78,6 @@ test('what is hard to keep is kept between TypeScript nodes', () => {
     {},
     [],
     new Set(),
-    new Date(Number.NaN),
     new Date(-1),
     [undefined, null],
     { a: undefined },
