@@ -74,6 +74,8 @@ function syncPeer(c: Context, leader: LeaderState, peer: Peer): void {
 
 function peerSynced(c: Context, leader: LeaderState, peer: Peer): void {
   peer.synced = true;
+  // What was asked before is answered by what was true then: from here on the host gets grants.
+  if (c.s.pulls.get(peer.key)?.purpose === 'truth') c.s.pulls.delete(peer.key);
   leader.reserved.delete(peer.key);
   if (!leader.complete) return;
   adoptPeer(c, leader, peer);
@@ -89,7 +91,7 @@ export function onTruth(
 ): void {
   const leader = c.s.leader;
   const peer = leader?.peers.get(host);
-  if (leader === null || peer === undefined) return;
+  if (leader === null || peer === undefined || peer.synced) return;
   const kept = new Map(pulled.entries.map((entry) => [entry.key, entry]));
   for (const old of pulled.stale) {
     const same = kept.get(old.key);
