@@ -134,7 +134,11 @@ function refuse(c: Context, leader: LeaderState, parked: Parked): void {
 
 /** True when the request got its decision. */
 function serve(c: Context, leader: LeaderState, what: { key: NameKey; parked: Parked }): boolean {
-  if (!serving(c, leader)) return false;
+  if (!serving(c, leader)) {
+    // Authority may be back before anybody looks: then nobody else would notice that somebody was left waiting.
+    leader.wasServing = false;
+    return false;
+  }
   const entry = c.s.replica.entries.get(what.key);
   if (leader.uncommitted.has(what.key)) return false;
   if (entry !== undefined && leader.reserved.has(entry.host)) return false;
