@@ -111,3 +111,29 @@ test('008: a leader that leaves repeats a resignation without an answer', () => 
   s.until('another leads', () => s.leads('A') || s.leads('C'), leaseMs / 2);
   assert.equal(lost > 1, true);
 });
+
+test('009: an answer that was overtaken takes no name away', () => {
+  const s = new Script(['B', 'C', 'D', 'E']);
+  s.start('B', 'C', 'D', 'E');
+  s.hold('E', 'x');
+  s.run(50);
+  let phase: 'apart' | 'takeover' | 'over' = 'apart';
+  s.lose(({ fromNode, toNode, message }) => {
+    if (phase === 'apart') return toNode === 'C' && ['stream', 'adopt', 'pulled'].includes(message.type);
+    return phase === 'takeover' && fromNode === 'E' && message.type === 'pulled';
+  });
+  // C still takes x for a name of E, while it has gone to D.
+  assert.equal(s.answer(s.unregister('E', 'x')), 'done');
+  s.hold('D', 'x');
+  const dead = s.cluster.crash('B');
+  assert.ok(dead !== null);
+  phase = 'takeover';
+  for (const name of ['C', 'D', 'E']) s.cluster.proveDead(dead, s.node(name));
+  s.until('C serves', () => s.leads('C') && s.state('C').leader?.complete === true);
+  assert.notEqual(s.sentBy('E', 'pulled').length, 0);
+  const names = ['y0', 'y1', 'y2', 'y3', 'y4', 'y5', 'y6', 'y7'];
+  for (const name of names) s.hold('E', name);
+  phase = 'over';
+  s.run(2 * leaseMs);
+  for (const name of names) assert.notEqual(s.sees('C', name), undefined);
+});
