@@ -364,6 +364,21 @@ export class Registry {
     };
   }
 
+  /**
+   * An operator's word that the leader runs no more and never will, for when nothing proves it and nobody may claim before the
+   * tolerance: this member then claims the office, and the names of that leader are free at once. **If the leader lives, its names
+   * may have two owners until its session has lapsed.** Returns the member that it was about, or `undefined` when none is known, or
+   * this member leads itself. Throws `closed`.
+   */
+  forceClaim(): MemberId | undefined {
+    const driver = this.#driver;
+    const { store, follow, leader, self } = driver.state;
+    const lost = store.view?.record?.leader ?? follow.leader;
+    if (lost === null || lost === self || leader !== null) return undefined;
+    driver.dispatch({ type: 'provenDead', member: lost });
+    return [nodeOf(lost), this.memberName];
+  }
+
   /** Resolves when the member serves. Rejects with `unavailable` after `timeoutMs`, or `closed`. */
   ready(wait: WaitFor = {}): Promise<void> {
     return this.#tree.ready(this.#wait(wait));
