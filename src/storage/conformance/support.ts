@@ -5,20 +5,14 @@ import { keyOf } from '../keys.ts';
 import type { Backend, Bytes, CommitResult, KeyRange, Mutation, StoreTransaction, Watch } from '../port.ts';
 import { openStore, type StoreHost, type Tenant } from '../store.ts';
 import { type FaultPlan, faultyBackend } from './faulty.ts';
-
-/** A new, empty store for one case. */
-export interface ConformanceTarget {
-  readonly backend: Backend;
-  /** A second client of the same store, as another process would be. Left out where one process can have one client only. */
-  readonly other?: Backend;
-  /** Closes what is still open and removes the store. */
-  dispose(): Promise<void>;
-}
+import type { ConformanceNeed, ConformanceTarget } from './target.ts';
 
 /** What a case gets. */
 export interface Bench {
   readonly host: StoreHost;
   readonly backend: Backend;
+  /** What the case's `needs` promise is there; everything else may be missing. */
+  readonly target: ConformanceTarget;
   /** Keys of the case, through the first client. */
   readonly tenant: Tenant;
   /** The same keys through the second client, where there is one. */
@@ -30,6 +24,8 @@ export interface Bench {
 
 export interface ConformanceCase {
   readonly name: string;
+  /** Without these of the target it is skipped. Default: none. */
+  readonly needs?: readonly ConformanceNeed[];
   run(bench: Bench): Promise<void>;
 }
 
@@ -39,6 +35,7 @@ export async function openBench(target: ConformanceTarget, host: StoreHost): Pro
   return {
     host,
     backend: target.backend,
+    target,
     tenant: await open(target.backend),
     other: await open(target.other ?? target.backend),
     faulty: (plan) => open(faultyBackend(target.backend, plan)),
