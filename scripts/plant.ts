@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Defect, defects } from '../src/sim/defects.ts';
 
-const scripted = ['basics', 'counterexamples', 'incidents'].map((name) => `test/sim/${name}.test.ts`);
+const scripted = ['basics', 'counterexamples', 'incidents', 'outage'].map(
+  (name) => `test/sim/${name}.test.ts`,
+);
 
 /** Runs what the work needs on a copy of the sources that has the defect. */
 function withDefect<T>(defect: Defect, work: (copy: string) => T): T {

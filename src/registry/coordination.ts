@@ -203,7 +203,7 @@ function encode(record: LeaderRecord | MemberInfo): Uint8Array {
   return encoder.encode(JSON.stringify(record));
 }
 
-function decodeRecord(bytes: Uint8Array): LeaderRecord {
+export function decodeRecord(bytes: Uint8Array): LeaderRecord {
   const record = parse(bytes) as LeaderRecord;
   const valid =
     Number.isSafeInteger(record.epoch) &&
@@ -212,10 +212,11 @@ function decodeRecord(bytes: Uint8Array): LeaderRecord {
   if (!valid || typeof record.durations?.leaseMs !== 'number') {
     throw new DGenError('store_not_ours', 'leader record', { expected: 'one of this format' });
   }
-  return record;
+  const { durations } = record;
+  return { ...record, durations: { ...durations, holdMs: durations.holdMs ?? durations.toleranceMs } };
 }
 
-function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {
+export function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {
   const info = parse(bytes) as MemberInfo;
   const { generation = 0, unprovenFormers = [] } = info;
   return { ...info, generation, unprovenFormers, member, node: nodeOf(member) };

@@ -9,6 +9,7 @@ import { type Atom, atom, type Pid, Tuple } from '../term/index.ts';
 import type { MemberInfo } from './coordination.ts';
 import { Deadlines } from './deadlines.ts';
 import { StoreRequest, Suspicion } from './elector.ts';
+import { OutageLog } from './outage-log.ts';
 import { ProcessWatches } from './process-watches.ts';
 import { step, wakeAt } from './protocol/member.ts';
 import { createMember, type MemberState } from './protocol/state.ts';
@@ -69,6 +70,7 @@ export class Driver {
   readonly #deadlines: Deadlines;
   readonly #targets: Map<MemberKey, NamedTarget> = new Map();
   readonly #watches: ProcessWatches;
+  readonly #outage: OutageLog;
   #nextId = 1;
   #timer: TimerHandle | undefined;
   #timerAt = Infinity;
@@ -84,6 +86,7 @@ export class Driver {
     this.state = createMember(options.config, memberKey(runtime.name.name, this.#incarnation()));
     this.state.former = options.former ?? null;
     this.#watches = new ProcessWatches(runtime, (pid) => this.dispatch({ type: 'exited', pid }));
+    this.#outage = new OutageLog(this.#host.log);
     this.#deadlines = new Deadlines(this.#host, (id) => this.dispatch({ type: 'cancel', id }));
   }
 
@@ -116,6 +119,7 @@ export class Driver {
     for (const effect of effects) this.#perform(effect);
     if (this.state.phase !== phase) this.#phaseChanged();
     if (this.state.phase === 'draining') this.#noteLeaderless(now);
+    this.#outage.note(this.state, now);
     this.#schedule(now);
   }
 

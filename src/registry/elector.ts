@@ -64,7 +64,7 @@ export class DeathProof {
  * A node has one member at a time, so a later one of the same start has seen the end of those before it. A later start of
  * the node proved the earlier ones dead on the machine where they ran, but for those that it lists.
  */
-function hasReplaced(later: MemberInfo, info: MemberInfo): boolean {
+export function hasReplaced(later: MemberInfo, info: MemberInfo): boolean {
   if (later.creation === info.creation) return later.generation > info.generation;
   return later.creation > info.creation && !later.unprovenFormers.includes(info.creation);
 }

@@ -1,4 +1,5 @@
 // The door to the registry.
+export type { DeleteOptions, Deletion } from './deletion.ts';
 export type { NodeAddress, ProbeAnswer, RegistryNode } from './host-node.ts';
 export type { RegistryOptions } from './options.ts';
 export {

@@ -9,6 +9,12 @@ export interface RegistryOptions {
   readonly sessionMs?: number;
   /** T, in milliseconds; default 120,000, at least L: how long a leader that all support decides without the store. */
   readonly storeOutageToleranceMs?: number;
+  /**
+   * H, in milliseconds; default 600,000 or T, at least T: how long a leader that all support renews sessions without the store.
+   * Between T and H nothing new is decided, and what is registered stays. Where all established members are lost and nobody can
+   * prove it, a newcomer takes over after H: that is its price.
+   */
+  readonly storeOutageHoldMs?: number;
   /** Largest relative error of any machine's clock rate; default 0.05, at least 0 and below 0.5. */
   readonly clockRateBound?: number;
   /** Requests that may wait at one member; default 100,000. Beyond it a request rejects with `overloaded`. */
@@ -33,12 +39,18 @@ type Bounds = readonly [defaultValue: number, min: number, max: number];
 /** Throws `bad_option` for an unknown option, or a value out of its range. */
 export function checkOptions(options: RegistryOptions): CheckedOptions {
   const leaseMs = number(options, 'leaseMs', [5_000, 100, 600_000]);
+  const storeOutageToleranceMs = number(options, 'storeOutageToleranceMs', [
+    Math.max(120_000, leaseMs),
+    leaseMs,
+    86_400_000,
+  ]);
   const known: Record<keyof RegistryOptions, number> = {
     leaseMs,
     sessionMs: number(options, 'sessionMs', [3 * leaseMs, 2 * leaseMs, 3_600_000]),
-    storeOutageToleranceMs: number(options, 'storeOutageToleranceMs', [
-      Math.max(120_000, leaseMs),
-      leaseMs,
+    storeOutageToleranceMs,
+    storeOutageHoldMs: number(options, 'storeOutageHoldMs', [
+      Math.max(600_000, storeOutageToleranceMs),
+      storeOutageToleranceMs,
       86_400_000,
     ]),
     clockRateBound: number(options, 'clockRateBound', [0.05, 0, 0.49]),
@@ -58,7 +70,8 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
       durations: {
         leaseMs,
         sessionMs: known.sessionMs,
-        toleranceMs: known.storeOutageToleranceMs,
+        toleranceMs: storeOutageToleranceMs,
+        holdMs: known.storeOutageHoldMs,
         clockRateBound: known.clockRateBound,
       },
       buckets: 256,

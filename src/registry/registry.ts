@@ -5,6 +5,7 @@ import type { ServerAddress, ServerClass } from '../otp/index.ts';
 import type { Runtime, ViaModule, ViaName } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
 import { encodeTerm, inspect, Pid, termKey } from '../term/index.ts';
+import { type DeleteOptions, type Deletion, deleteRegistry } from './deletion.ts';
 import type { Driver, Wait } from './driver.ts';
 import type { RegistryNode } from './host-node.ts';
 import { LocalRegistries } from './local-registries.ts';
@@ -22,7 +23,7 @@ import {
   type Lookup,
   type Registration,
 } from './results.ts';
-import { RegistryTree, type TreeOrder } from './tree.ts';
+import { RegistryTree, type TreeOrder, textOf } from './tree.ts';
 
 /** Anything that runs processes of one node: a node, or its runtime. */
 export type HasRuntime = Runtime | { readonly runtime: Runtime };
@@ -51,6 +52,11 @@ export interface RegistryStatus {
   readonly leader: MemberId | undefined;
   /** The last word of the leader was that it decides. One that fell silent since shows in `sessionMsLeft`. */
   readonly serving: boolean;
+  /**
+   * `undefined` while the leader has the store. Without it, by the leader's last word: milliseconds for which it still decides, by
+   * the support of all; 0 when it decides no more, and what is registered only stays.
+   */
+  readonly storeOutageMsLeft: number | undefined;
   /** This member counts, as far as it knows: it may follow a leader that falls silent. A newcomer does shortly after it is ready. */
   readonly established: boolean;
   /** In the local snapshot. */
@@ -190,6 +196,18 @@ export class Registry {
   /** The local registered name of the member process. Throws `unknown_registry`. */
   static memberName(node: HasRuntime, registry: unknown): string {
     return local.find(runtimeOf(node), registry).memberName;
+  }
+
+  /**
+   * Clears all that a registry keeps in the store, and nothing else; close its members first. Resolves with what was deleted, also when
+   * there was nothing. What is registered later begins anew: epochs, and with them tokens, are smaller than before, so systems outside
+   * that remember tokens of this registry must forget them. Rejects with `registry_in_use` (members are recorded that are not proven gone; `details.members`),
+   * `badarg` (no tenant), `bad_name`, `bad_option`, and as `transact`; nothing was cleared then, but where `maybeExecuted`.
+   */
+  static async delete(name: unknown, tenant: Tenant, options: DeleteOptions = {}): Promise<Deletion> {
+    if (isTenant(tenant))
+      return deleteRegistry({ root: textOf(name), what: inspect(name), space: tenant, options });
+    throw new DGenError('badarg', 'Registry.delete', { expected: 'a tenant', got: inspect(tenant) });
   }
 
   /** The local registered name of the process that deals with the store, and with proofs of death. */
@@ -350,13 +368,15 @@ export class Registry {
   status(): RegistryStatus {
     const { state } = this.#driver;
     const now = this.#runtime.host.clock.now();
+    const { decidesUntil } = state.follow;
     return {
       phase: state.phase === 'idle' ? 'joining' : state.phase,
       member: state.self,
       epoch: state.follow.promised,
       leader: this.getLeader(),
       established: state.store.view?.record?.established.includes(state.self) ?? false,
-      serving: state.follow.serving,
+      serving: state.follow.serving && now < decidesUntil,
+      storeOutageMsLeft: decidesUntil === Infinity ? undefined : Math.max(0, decidesUntil - now),
       names: state.replica.entries.size,
       namesHosted: [...state.host.hosted.values()].reduce((sum, one) => sum + one.names.size, 0),
       sessionMsLeft:

@@ -33,7 +33,7 @@ const hexDigitsMax = 160;
  * the string of its text are the same: itself, or `#` and its canonical form in hexadecimal; of a long one the first
  * part, and a sum of the whole.
  */
-function textOf(name: unknown): string {
+export function textOf(name: unknown): string {
   const key = name instanceof Atom ? name.name : termKey(name);
   if (typeof key === 'string' && plainText.test(key)) return key;
   const sign = typeof key === 'string' ? '' : 'n';

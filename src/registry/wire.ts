@@ -250,7 +250,7 @@ const isDigests: Check = (value) =>
   value.every((one) => isList(one) && typeof one[0] === 'string' && isList(one[1]) && one[1].every(isNumber));
 const isDurations: Check = (value) =>
   isRecord(value) &&
-  [value.leaseMs, value.sessionMs, value.toleranceMs, value.clockRateBound].every(isNumber);
+  [value.leaseMs, value.sessionMs, value.toleranceMs, value.holdMs, value.clockRateBound].every(isNumber);
 
 const isLeaderRecord: Check = (value) =>
   isRecord(value) &&
@@ -271,6 +271,7 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
     expect: isCount,
     record: isLeaderRecord,
     storeless: isFlag,
+    decidesMsLeft: isNumber,
   },
   grant: { epoch: isCount, nonce: isCount },
   adopt: { epoch: isCount, version: isVersion, totals: isTotals },

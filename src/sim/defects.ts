@@ -129,8 +129,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a leader decides before it is established',
     file: 'authority.ts',
-    find: 'leader.complete && leader.record.established.includes(s.self) && hasAuthority(s, now);',
-    replace: 'leader.complete && hasAuthority(s, now);',
+    find: 'const counts = leader.complete && leader.record.established.includes(s.self);',
+    replace: 'const counts = leader.complete;',
   },
   {
     name: 'who hands over goes on deciding',
@@ -155,6 +155,24 @@ export const defects: readonly Defect[] = [
     file: 'authority.ts',
     find: 'return ms * (1 + durations.clockRateBound);',
     replace: 'return ms * (1 - durations.clockRateBound);',
+  },
+  {
+    name: 'newcomers do not wait while sessions are held',
+    file: 'claims.ts',
+    find: 'if (still >= lengthen(durations.holdMs, durations)) return true;',
+    replace: 'if (still >= lengthen(durations.toleranceMs, durations)) return true;',
+  },
+  {
+    name: 'sessions are held without end',
+    file: 'authority.ts',
+    find: 'if (now >= leader.renewedAt + shorten(s.config.durations.holdMs, s.config.durations)) return false;',
+    replace: '',
+  },
+  {
+    name: 'a leader decides for as long as it holds sessions',
+    file: 'authority.ts',
+    find: 'return counts && decidesMsLeft(s, leader, now) > 0 && hasAuthority(s, now);',
+    replace: 'return counts && hasAuthority(s, now);',
   },
   {
     name: 'the stream goes on during a transfer',

@@ -92,7 +92,7 @@ export class Faults {
         if (node !== other) this.#flap(node, other);
         return;
       case 'storeOutage':
-        this.#cutStore('*', lasts);
+        this.#cutStore('*', lasts + this.#draw.pick([0, 0, 0, this.#options.config.durations.toleranceMs]));
         return;
       case 'storeCut':
         this.#cutStore(node.name, lasts);

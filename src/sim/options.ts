@@ -57,7 +57,7 @@ export function drawOptions(seed: number): Options {
     nodes: draw.pick([2, 3, 3, 3, 4, 5]),
     joiners: draw.pick([0, 0, 1, 2]),
     faultsUntilMs: draw.between(8, 25) * 1000,
-    config: drawConfig(draw),
+    config: drawConfig(draw, seed),
     weather: drawWeather(draw),
     storeWeather: {
       delayMaxMs: draw.pick([5, 20, 60]),
@@ -80,12 +80,14 @@ export function drawOptions(seed: number): Options {
   };
 }
 
-function drawConfig(draw: Draw): Config {
+function drawConfig(draw: Draw, seed: number): Config {
+  const toleranceMs = draw.pick([3500, 6000, 10_000]);
   return {
     durations: {
       leaseMs: 1000,
       sessionMs: 3000,
-      toleranceMs: draw.pick([3500, 6000, 10_000]),
+      toleranceMs,
+      holdMs: toleranceMs + createDraw(seed, 8).pick([0, 1000, 4000, 12_000]),
       clockRateBound: draw.pick([0.05, 0.05, 0.01]),
     },
     buckets: draw.pick([1, 4, 16]),

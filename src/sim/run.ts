@@ -32,10 +32,10 @@ export interface RunSettings {
 
 const nodeNames = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
 
-/** From the end of the faults to rest: the longest wait of the protocol is that of a newcomer for the tolerance. */
+/** From the end of the faults to rest: the longest wait of the protocol is that of a newcomer while sessions may be held. */
 function restWithinMs(options: Options): number {
-  const { toleranceMs, sessionMs, leaseMs } = options.config.durations;
-  return toleranceMs + 2 * sessionMs + 8 * leaseMs;
+  const { holdMs, sessionMs, leaseMs } = options.config.durations;
+  return holdMs + 2 * sessionMs + 8 * leaseMs;
 }
 
 export function run(seed: number, settings: RunSettings = {}): RunResult {

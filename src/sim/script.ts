@@ -1,4 +1,5 @@
-// Scripted cases: a cluster whose network and store do nothing on their own, driven by name. L is 1000 ms, S 3000 ms.
+// Scripted cases: a cluster whose network and store do nothing on their own, driven by name. L is 1000 ms, S 3000 ms,
+// T 8000 ms, H 16,000 ms.
 // The checkers watch every step, so a script that reaches a bad state fails even where it asserts nothing.
 import type { Message } from '../registry/protocol/messages.ts';
 import type { MemberState } from '../registry/protocol/state.ts';
@@ -11,6 +12,7 @@ import type { Mood } from './sim-store.ts';
 export const leaseMs = 1000;
 export const sessionMs = 3000;
 export const toleranceMs = 8000;
+export const holdMs = 16_000;
 
 export class Script {
   readonly cluster: Cluster;
@@ -20,7 +22,7 @@ export class Script {
   #lose: ((parcel: Parcel) => boolean) | null = null;
 
   constructor(names: readonly string[]) {
-    const durations = { leaseMs, sessionMs, toleranceMs, clockRateBound: 0.05 };
+    const durations = { leaseMs, sessionMs, toleranceMs, holdMs, clockRateBound: 0.05 };
     this.judged = judgedCluster({
       seed: 1,
       names,

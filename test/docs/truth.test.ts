@@ -124,6 +124,7 @@ describe('docs/API.md', () => {
       leaseMs: durations.leaseMs,
       sessionMs: durations.sessionMs,
       storeOutageToleranceMs: durations.toleranceMs,
+      storeOutageHoldMs: durations.holdMs,
       clockRateBound: durations.clockRateBound,
       requestsMax,
       readyTimeoutMs: checked.readyTimeoutMs,

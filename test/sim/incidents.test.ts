@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { hasAuthority } from '../../src/registry/protocol/authority.ts';
 import { compareVersions } from '../../src/registry/protocol/version.ts';
 import type { Parcel } from '../../src/sim/network.ts';
-import { leaseMs, Script, sessionMs, toleranceMs } from '../../src/sim/script.ts';
+import { holdMs, leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
 
 test('001: who claimed unseen and died does not count as supporting', () => {
   const s = new Script(['A', 'B', 'C']);
@@ -48,7 +48,7 @@ test('002: a claimant is no witness of names that it never held', () => {
   s.hold('B', 'x');
   s.cut('B', 'C');
   s.cutStore('B');
-  s.until('C has the office', () => s.state('C').leader !== null, 2 * toleranceMs);
+  s.until('C has the office', () => s.state('C').leader !== null, 2 * holdMs);
   const call = s.register('C', 'x');
   assert.equal(s.state('C').leader?.complete, false);
   s.run(0.8 * sessionMs);

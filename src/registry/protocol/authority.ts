@@ -18,6 +18,7 @@ export function slower(a: Durations, b: Durations | undefined): Durations {
     leaseMs: Math.max(a.leaseMs, b.leaseMs),
     sessionMs: Math.max(a.sessionMs, b.sessionMs),
     toleranceMs: Math.max(a.toleranceMs, b.toleranceMs),
+    holdMs: Math.max(a.holdMs, b.holdMs),
     clockRateBound: Math.max(a.clockRateBound, b.clockRateBound),
   };
 }
@@ -26,19 +27,30 @@ export function heartbeatMs(s: MemberState): number {
   return s.config.durations.leaseMs / 6;
 }
 
-/** The leader may decide and grant at this instant. */
+/**
+ * The leader may renew sessions at this instant: nobody else can hold the office. Without the store it keeps this for longer
+ * than it decides, so that a long outage ends no process.
+ */
 export function hasAuthority(s: MemberState, now: Instant): boolean {
   const leader = s.leader;
   if (leader === null || leader.stopped || s.phase === 'fenced' || s.phase === 'left') return false;
   return storeLeaseHolds(s, leader, now) || unanimityHolds(s, leader, now);
 }
 
+/** How long this leader may still decide without the store: `Infinity` while its lease runs, 0 when the tolerance is over. */
+export function decidesMsLeft(s: MemberState, leader: LeaderState, now: Instant): number {
+  if (storeLeaseHolds(s, leader, now)) return Infinity;
+  const { durations } = s.config;
+  return Math.max(0, leader.renewedAt + shorten(durations.toleranceMs, durations) - now);
+}
+
 /**
- * The leader may decide about names. It is the second holder of all that it grants, and a successor asks only those on the list of
+ * The leader may decide about names: it has authority, and the store was not away for the tolerance. It is the second holder of all that it grants, and a successor asks only those on the list of
  * the established: a newcomer in office decides nothing before it is on it.
  */
 export function mayDecide(s: MemberState, leader: LeaderState, now: Instant): boolean {
-  return leader.complete && leader.record.established.includes(s.self) && hasAuthority(s, now);
+  const counts = leader.complete && leader.record.established.includes(s.self);
+  return counts && decidesMsLeft(s, leader, now) > 0 && hasAuthority(s, now);
 }
 
 /** The lease that the store gave, counted from the sending of the last renewal that it certainly has. */
@@ -46,9 +58,9 @@ export function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instan
   return now < leader.renewedAt + shorten(s.config.durations.leaseMs, s.config.durations);
 }
 
-/** Every member that counts supports, and the store has not been silent for the tolerance. A change of `established` that is not decided counts both ways: the larger set must agree. */
+/** Every member that counts supports, and the store has not been silent for longer than sessions are held. A change of `established` that is not decided counts both ways: the larger set must agree. */
 function unanimityHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
-  if (now >= leader.renewedAt + shorten(s.config.durations.toleranceMs, s.config.durations)) return false;
+  if (now >= leader.renewedAt + shorten(s.config.durations.holdMs, s.config.durations)) return false;
   for (const member of leader.record.established) if (!supports(s, leader, { member, now })) return false;
   for (const member of leader.adding) if (!supports(s, leader, { member, now })) return false;
   return true;

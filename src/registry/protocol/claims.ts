@@ -49,15 +49,15 @@ function hasResigned(c: Context, record: LeaderRecord): boolean {
 
 /**
  * Nobody has seen a sign of the leader for long enough. A member that counts: its own support has run out, so unanimity
- * has, and the record stood still for a lease. Any member: the record stood still for longer than a leader may decide
- * without the store.
+ * has, and the record stood still for a lease. Any member: the record stood still for longer than a leader may renew
+ * sessions without the store.
  */
 function lapsed(c: Context, record: LeaderRecord): boolean {
   const { s, now } = c;
   const durations = slower(s.config.durations, record.durations);
   const still = now - s.store.movedAt;
   if (now < s.follow.supportUntil) return false;
-  if (still >= lengthen(durations.toleranceMs, durations)) return true;
+  if (still >= lengthen(durations.holdMs, durations)) return true;
   return record.established.includes(s.self) && still >= lengthen(durations.leaseMs, durations);
 }
 

@@ -48,6 +48,7 @@ function promise(c: Context, leader: MemberKey, epoch: number): void {
   s.follow.leader = leader;
   s.follow.adopted = false;
   s.follow.serving = false;
+  s.follow.decidesUntil = Infinity;
   s.follow.contactAt = c.now;
   s.follow.claimAt = Infinity;
   s.follow.nonces.clear();
@@ -72,8 +73,9 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
   }
   if (message.epoch > follow.promised || follow.leader !== from || openClaimEpoch(c) > 0) return;
   hearRecord(c, message.record);
-  const wasServing = follow.serving;
+  const wasDeciding = follow.serving && c.now < follow.decidesUntil;
   follow.serving = message.serving;
+  follow.decidesUntil = message.storeless ? c.now + message.decidesMsLeft : Infinity;
   if (message.serving) follow.contactAt = c.now;
   else if (storeAnswers(c)) return;
   support(c, s.store.view?.record?.durations.leaseMs ?? 0);
@@ -88,7 +90,7 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
     answered: firstUnanswered(c),
     reachesStore: message.storeless && reachesStore(c),
   });
-  if (message.serving && !wasServing) resendAll(c);
+  if (message.serving && c.now < follow.decidesUntil && !wasDeciding) resendAll(c);
   else onExpectHint(c, message.expect);
   if (!follow.adopted) return;
   // The last acknowledgement may have been lost, and nothing else would repeat it.

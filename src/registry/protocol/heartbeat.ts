@@ -1,6 +1,7 @@
 // What a leader does with time: challenge its members, grant sessions while it has authority, renew its lease, and
 // change the membership in the same store transactions.
 import {
+  decidesMsLeft,
   hasAuthority,
   heartbeatMs,
   holders,
@@ -61,6 +62,8 @@ export function noteAuthority(c: Context, leader: LeaderState): void {
   }
   leader.wasServing = serving;
   s.follow.serving = leader.wasServing;
+  const msLeft = decidesMsLeft(s, leader, now);
+  s.follow.decidesUntil = msLeft === Infinity ? Infinity : now + msLeft;
   if (leader.wasServing) s.follow.contactAt = now;
 }
 
@@ -73,6 +76,7 @@ function attend(c: Context, leader: LeaderState, peer: Peer): void {
 }
 
 function ping(c: Context, leader: LeaderState, peer: Peer): void {
+  const msLeft = decidesMsLeft(c.s, leader, c.now);
   peer.pingedAt = c.now;
   const number = ++peer.ping;
   peer.pings.set(number, c.now);
@@ -85,7 +89,8 @@ function ping(c: Context, leader: LeaderState, peer: Peer): void {
     head: { epoch: leader.epoch, n: leader.n },
     expect: peer.expect,
     record: leader.record,
-    storeless: !storeLeaseHolds(c.s, leader, c.now),
+    storeless: msLeft !== Infinity,
+    decidesMsLeft: msLeft === Infinity ? 0 : msLeft,
   });
 }
 

@@ -364,12 +364,19 @@ export function loseName(c: Context, key: NameKey, token: Version): void {
   removeOwn(c, [entry], 0);
 }
 
+/** Why nobody decided: there is a leader and it was slow, or nobody had the right to. */
+function whyNot(c: Context): { code: 'timeout' | 'unavailable'; why: string } {
+  const { follow } = c.s;
+  if (c.now >= follow.decidesUntil)
+    return { code: 'unavailable', why: 'the store has been away for longer than the tolerance' };
+  if (follow.leader === null || !follow.serving) return { code: 'unavailable', why: 'no leader may decide' };
+  return { code: 'timeout', why: 'no decision within the deadline' };
+}
+
 /** The caller waits no longer. What was not recorded here never counts, so the answer is certain for a registration. */
 export function onCancel(c: Context, id: number): void {
-  const { host, follow } = c.s;
-  const served = follow.leader !== null && follow.serving;
-  const code = served ? 'timeout' : 'unavailable';
-  const why = served ? 'no decision within the deadline' : 'no leader may decide';
+  const { host } = c.s;
+  const { code, why } = whyNot(c);
   const one = host.outbox.get(host.seqOf.get(id) ?? 0);
   if (one?.request.type === 'register' || one?.request.type === 'unregister') withdraw(c, one, { code, why });
   else if (one !== undefined) {

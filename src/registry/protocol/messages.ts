@@ -62,6 +62,8 @@ export type Message =
       readonly record: LeaderRecord;
       /** The store lease ran out: the leader decides by the support of all, and looks for a member that reaches the store. */
       readonly storeless: boolean;
+      /** While `storeless`: for how long the leader may still decide, 0 when it may no more. Otherwise 0. */
+      readonly decidesMsLeft: number;
     }
   | { readonly type: 'grant'; readonly epoch: number; readonly nonce: number }
   | {

@@ -82,6 +82,7 @@ export function depose(c: Context, _why: string): void {
   s.served.clear();
   if (s.follow.leader === s.self) s.follow.leader = null;
   s.follow.serving = false;
+  s.follow.decidesUntil = Infinity;
   // What stands in the replica of a leader that never completed is not a version of its epoch.
   s.follow.adopted = false;
 }

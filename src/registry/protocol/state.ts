@@ -69,6 +69,8 @@ export interface FollowState {
   /** When a serving leader last spoke. */
   contactAt: Instant;
   serving: boolean;
+  /** While the leader is without the store: until when it decides, by its word. `Infinity` otherwise. */
+  decidesUntil: Instant;
   /** How long the sessions are that the leader grants, by its own word. */
   sessionMs: number;
   /** Until when the names of this member are its own; `null` before the first grant. */
@@ -292,6 +294,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
       supportUntil: -Infinity,
       contactAt: -Infinity,
       serving: false,
+      decidesUntil: Infinity,
       sessionMs: config.durations.sessionMs,
       sessionUntil: null,
       nonce: 0,

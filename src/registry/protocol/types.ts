@@ -29,6 +29,8 @@ export interface Durations {
   readonly sessionMs: number;
   /** T: how long a leader whom all support may decide without the store. */
   readonly toleranceMs: number;
+  /** H, at least T: how long a leader whom all support may renew sessions without the store. */
+  readonly holdMs: number;
   /** Largest relative difference of any clock's rate from true time, for example 0.05. */
   readonly clockRateBound: number;
 }
