@@ -104,6 +104,8 @@ export {
 } from './process/index.ts';
 export {
   compareTokens,
+  type DeleteOptions,
+  type Deletion,
   type FencingToken,
   type FullName,
   fencingToken,

@@ -63,6 +63,7 @@ const table = {
   // Registry
   unknown_registry: { meaning: 'no such registry on this node' },
   duplicate_registry: { meaning: 'a registry of that name runs on this node' },
+  registry_in_use: { meaning: 'members of the registry may still run', retryable: true },
   bad_name: { meaning: 'the value cannot be a name' },
   unavailable: { meaning: 'nobody may decide now; nothing was done', retryable: true },
   unknown_outcome: {
