@@ -116,10 +116,10 @@ function read(names: readonly string[], ask: (name: string) => Promise<string | 
 }
 
 function status(): Status {
-  const { phase, member, epoch, serving, established, names, namesHosted } = registry.status();
+  const { leader: _, sessionMsLeft: __, ...known } = registry.status();
   const leader = registry.getLeader()?.[0] ?? null;
   const members = registry.getMembers().map(([of]) => of);
-  return { phase, member, epoch, leader, serving, established, names, namesHosted, members };
+  return { ...known, leader, members };
 }
 
 async function close(): Promise<object> {

@@ -66,6 +66,7 @@ export interface Status {
   readonly epoch: number;
   readonly leader: string | null;
   readonly serving: boolean;
+  readonly storeOutageMsLeft?: number | undefined;
   readonly established: boolean;
   readonly names: number;
   readonly namesHosted: number;

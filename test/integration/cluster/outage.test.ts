@@ -13,6 +13,7 @@ import {
   leaseMs,
   namesOf,
   type RemoteNode,
+  sessionMs,
   showExactly,
 } from './cluster.ts';
 import { nowMs } from './orders.ts';
@@ -120,4 +121,49 @@ test('the leader dies while the store is out of reach: nobody decides until it i
   await eventually('two members', async () =>
     (await survivors[0].status()).members.length === 2 ? true : undefined,
   );
+});
+
+test('the store is out of reach for longer than the tolerance: refusals are coded, nothing is lost', {
+  timeout: 60_000,
+}, async (t) => {
+  const storeOutageToleranceMs = 3 * leaseMs;
+  const cluster = new Cluster(t, { leaseMs, sessionMs, storeOutageToleranceMs });
+  const nodes = await cluster.startAll('a', 'b', 'c');
+  const kept = nodes.flatMap((node) => namesOf(`${node.name}-`, 10));
+  for (const node of nodes) grantsIn(await node.register(namesOf(`${node.name}-`, 10)));
+  const leader = await leaderOf(nodes);
+  await allCount(cluster, 3);
+  const before = await Promise.all(nodes.map((node) => node.status()));
+
+  const held = await lock(t, cluster.file);
+  const from = nowMs();
+  await eventually('nobody decides any more', async () => {
+    const { storeOutageMsLeft } = await leader.status();
+    return storeOutageMsLeft === 0 ? true : undefined;
+  });
+  // Far past the tolerance, and past all sessions that were granted within it.
+  while (nowMs() < from + storeOutageToleranceMs + 3 * sessionMs) {
+    for (const node of nodes) {
+      const refused = await node.register([`late-${node.name}`], { timeoutMs: 300 });
+      const codes = refused.map((one) => (one.status === 'failed' ? one.code : one.status));
+      assert.deepEqual(codes, ['unavailable']);
+    }
+  }
+  for (const node of nodes) {
+    const answers = await node.order<{ status: string }[]>({ do: 'call', names: kept });
+    assert.ok(answers.every(({ status }) => status === 'answer'));
+  }
+  await held.release();
+  const back = nowMs();
+  for (const node of nodes) grantsIn(await node.register([`back-${node.name}`], { timeoutMs: 15_000 }));
+  const recoveredMs = nowMs() - back;
+  t.diagnostic(`registered at every member ${recoveredMs.toFixed(0)} ms after the store was back`);
+  await showExactly(nodes, [...kept, ...nodes.map((node) => `back-${node.name}`)]);
+  for (const [index, node] of nodes.entries()) {
+    const status = await node.status();
+    assert.equal(status.member, before[index]?.member, 'a member was fenced');
+    assert.equal(status.epoch, before[index]?.epoch, 'the leader was replaced');
+    assert.equal(status.storeOutageMsLeft, undefined);
+    assert.ok((await node.owners()).every(({ endedAt }) => endedAt === null));
+  }
 });
