@@ -1,10 +1,12 @@
-// What a registry keeps in the store, and the operations of the protocol on it: one leader record and one record for
-// each member. Nothing here grows with names, and no pid is ever written.
+// What a registry keeps in the store, and the operations of the protocol on it: one leader record, the list of those who
+// count, and one record for each member. Nothing here grows with names, and no pid is ever written. What grows with members
+// is written and read only when it has changed.
 import { DGenError, hasCode } from '../errors/error.ts';
 import {
   type KeySpace,
   keyAfter,
   keyOf,
+  type Mutation,
   partsOf,
   prefixRange,
   rangeOfKey,
@@ -13,6 +15,7 @@ import {
 } from '../storage/index.ts';
 import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome, StoreView } from './protocol/types.ts';
 import { nodeOf } from './protocol/types.ts';
+import { StampedCopy } from './stamped-copy.ts';
 
 /** Where a member is, for those who look for it. */
 export interface MemberInfo {
@@ -29,7 +32,18 @@ export interface MemberInfo {
   readonly unprovenFormers: readonly number[];
 }
 
+/** The leader record as it is stored: who counts stands beside it, under the stamp. */
+type StoredRecord = Omit<LeaderRecord, 'established'> & { readonly establishedStamp: string };
+
+interface StoredView extends StoreView {
+  /** Of the list that the record refers to; undefined without a record. */
+  readonly establishedStamp: string | undefined;
+}
+
 const membersPerPage = 1_000;
+const stampBytes = 8;
+/** Of a registry that nobody has joined yet. */
+const noMembersStamp = '';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -45,6 +59,8 @@ export class Coordination {
   readonly #options: CoordinationOptions;
   /** What is known of every member that was ever seen in the store and is not gone from it. */
   readonly infos: Map<MemberKey, MemberInfo> = new Map();
+  readonly #established: StampedCopy<readonly MemberKey[]> = new StampedCopy();
+  readonly #members: StampedCopy<readonly MemberKey[]> = new StampedCopy();
   #failure: unknown;
 
   constructor(space: KeySpace, options: CoordinationOptions) {
@@ -91,7 +107,7 @@ export class Coordination {
 
   /** Reads the members, and resolves with a watch for their next change. Rejects with the errors of the store. */
   async watchMembers(signal: AbortSignal): Promise<Watch> {
-    const watch = this.#space.watch(this.#members());
+    const watch = this.#space.watch(rangeOfKey(this.#membershipKey()));
     try {
       const tx = await this.#space.begin({ timeoutMs: this.#options.timeoutMs, signal });
       try {
@@ -116,7 +132,10 @@ export class Coordination {
       case 'join':
         await tx.commit({
           reads: [],
-          writes: [{ type: 'set', key: this.#memberKey(op.member), value: encode(own) }],
+          writes: [
+            { type: 'set', key: this.#memberKey(op.member), value: encode(own) },
+            this.#membershipChanged(),
+          ],
         });
         this.infos.set(own.member, own);
         return {
@@ -133,34 +152,64 @@ export class Coordination {
   async #write(
     tx: StoreTransaction,
     op: Extract<StoreOp, { kind: 'write' }>,
-    view: StoreView,
+    view: StoredView,
   ): Promise<StoreOutcome> {
     if (!sameStamp(view.record, op.expect)) return { status: 'conflict', view };
     if (op.expectMembers !== null && op.expectMembers.join() !== view.members.join())
       return { status: 'conflict', view };
     const reads = [rangeOfKey(this.#leaderKey())];
-    if (op.expectMembers !== null) reads.push(this.#members());
+    if (op.expectMembers !== null) reads.push(rangeOfKey(this.#membershipKey()));
+    // Whoever changes the list changes the record with it, so the condition on the record covers both.
+    const { established } = op.record;
+    const kept = established.join() === view.record?.established.join() ? view.establishedStamp : undefined;
+    const establishedStamp = kept ?? this.#newStamp();
+    const list: Mutation[] = [
+      { type: 'set', key: this.#establishedKey(), value: encode({ stamp: establishedStamp, established }) },
+    ];
     await tx.commit({
       reads,
       writes: [
-        { type: 'set', key: this.#leaderKey(), value: encode(op.record) },
-        ...op.removeMembers.map((member) => ({ type: 'clear' as const, key: this.#memberKey(member) })),
+        { type: 'set', key: this.#leaderKey(), value: encode(storedRecord(op.record, establishedStamp)) },
+        ...(kept === undefined ? list : []),
+        ...this.#removals(op.removeMembers),
       ],
     });
+    this.#established.keep(establishedStamp, established);
     const members = view.members.filter((member) => !op.removeMembers.includes(member));
     for (const member of op.removeMembers) this.infos.delete(member);
     return { status: 'committed', view: { record: op.record, members } };
   }
 
-  async #read(tx: StoreTransaction): Promise<StoreView> {
-    const leader = await tx.get(this.#leaderKey());
-    const members = await this.#readMembers(tx);
-    return { record: leader === undefined ? null : decodeRecord(leader), members };
+  #removals(members: readonly MemberKey[]): Mutation[] {
+    if (members.length === 0) return [];
+    const cleared = members.map((member) => ({ type: 'clear' as const, key: this.#memberKey(member) }));
+    return [...cleared, this.#membershipChanged()];
   }
 
-  async #readMembers(tx: StoreTransaction): Promise<MemberKey[]> {
+  async #read(tx: StoreTransaction): Promise<StoredView> {
+    const bytes = await tx.get(this.#leaderKey());
+    const members = await this.#readMembers(tx);
+    if (bytes === undefined) return { record: null, members, establishedStamp: undefined };
+    const { establishedStamp, ...record } = decodeRecord(bytes);
+    const established =
+      this.#established.at(establishedStamp) ?? (await this.#readEstablished(tx, establishedStamp));
+    return { record: { ...record, established }, members, establishedStamp };
+  }
+
+  async #readEstablished(tx: StoreTransaction, stamp: string): Promise<readonly MemberKey[]> {
+    const bytes = await tx.get(this.#establishedKey());
+    return this.#established.keep(stamp, decodeEstablished(bytes, stamp));
+  }
+
+  async #readMembers(tx: StoreTransaction): Promise<readonly MemberKey[]> {
+    const bytes = await tx.get(this.#membershipKey());
+    const stamp = bytes === undefined ? noMembersStamp : decoder.decode(bytes);
+    return this.#members.at(stamp) ?? this.#members.keep(stamp, await this.#listMembers(tx));
+  }
+
+  async #listMembers(tx: StoreTransaction): Promise<readonly MemberKey[]> {
     const members: MemberKey[] = [];
-    let range = this.#members();
+    let range = prefixRange('registry', this.#options.root, 'member');
     for (let more = true; more; ) {
       const page = await tx.getRange(range, { limit: membersPerPage });
       for (const [key, value] of page.items) {
@@ -176,6 +225,15 @@ export class Coordination {
     return members.sort();
   }
 
+  #membershipChanged(): Mutation {
+    return { type: 'set', key: this.#membershipKey(), value: encoder.encode(this.#newStamp()) };
+  }
+
+  #newStamp(): string {
+    const bytes = this.#space.host.random.bytes(stampBytes);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
   #leaderKey(): Uint8Array {
     return keyOf('registry', this.#options.root, 'leader');
   }
@@ -184,8 +242,12 @@ export class Coordination {
     return keyOf('registry', this.#options.root, 'member', member);
   }
 
-  #members(): { begin: Uint8Array; end: Uint8Array } {
-    return prefixRange('registry', this.#options.root, 'member');
+  #establishedKey(): Uint8Array {
+    return keyOf('registry', this.#options.root, 'established');
+  }
+
+  #membershipKey(): Uint8Array {
+    return keyOf('registry', this.#options.root, 'membership');
   }
 }
 
@@ -199,21 +261,35 @@ function sameStamp(a: LeaderRecord | null, b: LeaderRecord | null): boolean {
   return a.epoch === b.epoch && a.leader === b.leader && a.renewals === b.renewals;
 }
 
-function encode(record: LeaderRecord | MemberInfo): Uint8Array {
-  return encoder.encode(JSON.stringify(record));
+function storedRecord(record: LeaderRecord, establishedStamp: string): StoredRecord {
+  const { established: _beside, ...rest } = record;
+  return { ...rest, establishedStamp };
 }
 
-export function decodeRecord(bytes: Uint8Array): LeaderRecord {
-  const record = parse(bytes) as LeaderRecord;
+function encode(value: object): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+export function decodeRecord(bytes: Uint8Array): StoredRecord {
+  const record = parse(bytes) as StoredRecord;
   const valid =
     Number.isSafeInteger(record.epoch) &&
     Number.isSafeInteger(record.renewals) &&
-    Array.isArray(record.established);
+    typeof record.establishedStamp === 'string';
   if (!valid || typeof record.durations?.leaseMs !== 'number') {
     throw new DGenError('store_not_ours', 'leader record', { expected: 'one of this format' });
   }
   const { durations } = record;
   return { ...record, durations: { ...durations, holdMs: durations.holdMs ?? durations.toleranceMs } };
+}
+
+/** The list is written with the record that refers to it: one that does not belong to it was written by somebody else. */
+function decodeEstablished(bytes: Uint8Array | undefined, stamp: string): readonly MemberKey[] {
+  const { stamp: found, established }: { stamp?: unknown; established?: unknown } =
+    bytes === undefined ? {} : parse(bytes);
+  const isList = Array.isArray(established) && established.every((member) => typeof member === 'string');
+  if (found === stamp && isList) return established;
+  throw new DGenError('store_not_ours', 'list of established members', { expected: 'one of this format' });
 }
 
 export function decodeInfo(bytes: Uint8Array, member: MemberKey): MemberInfo {

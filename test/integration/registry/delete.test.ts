@@ -55,7 +55,7 @@ const record = (leader: string | null) => ({
   leader,
   renewals: 3,
   durations: { leaseMs: 1, sessionMs: 2, toleranceMs: 3, clockRateBound: 0 },
-  established: [],
+  establishedStamp: '',
 });
 const info = (member: string, creation: number) => ({
   member,
@@ -102,9 +102,9 @@ describe('Registry.delete', () => {
 
       await doomed.close();
       const before = await keysOf(below);
-      assert.ok(ownKeys(before, 'one', 'games').length > 0, 'a leader record stays after the last one');
+      assert.ok(ownKeys(before, 'one', 'games').length > 0, 'the office stays after the last one');
       const done = await Registry.delete('games', one.tenant);
-      assert.deepEqual(done, { deleted: true, keys: 1, members: [], epoch });
+      assert.deepEqual(done, { deleted: true, keys: 3, members: [], epoch });
       const after = await keysOf(below);
       assert.deepEqual(ownKeys(after, 'one', 'games'), []);
       assert.deepEqual(
