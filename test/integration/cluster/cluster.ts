@@ -10,6 +10,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { RegistryOptions } from '../../../src/index.ts';
+import { type ChurnOrder, type ChurnReport, type PlainReport, restored } from './churn.ts';
 import type { Act, Order, Outcome, Owner, Status } from './orders.ts';
 import { nowMs } from './orders.ts';
 
@@ -105,6 +106,14 @@ export class RemoteNode {
     return this.order({ do: 'status' });
   }
 
+  churn(order: ChurnOrder): Promise<unknown> {
+    return this.order({ do: 'churn', order });
+  }
+
+  async endChurn(): Promise<ChurnReport> {
+    return restored(await this.order<PlainReport>({ do: 'endChurn' }));
+  }
+
   owners(): Promise<Owner[]> {
     return this.order({ do: 'owners' });
   }
@@ -163,14 +172,18 @@ function isWritable(file: string): boolean {
 /** The nodes of one test. */
 export class Cluster {
   readonly folder: string;
+  /** Of the SQLite store, where that is the one in use. */
   readonly file: string;
+  /** The address of the store. */
+  readonly store: string;
   readonly options: RegistryOptions;
   readonly #nodes: RemoteNode[] = [];
 
-  constructor(t: TestContext, options: RegistryOptions = fast) {
+  constructor(t: TestContext, options: RegistryOptions = fast, store?: string) {
     this.options = options;
     this.folder = mkdtempSync(join(tmpdir(), 'dgen-cluster-'));
     this.file = join(this.folder, 'store.sqlite');
+    this.store = store ?? `sqlite:${this.file}`;
     t.after(async () => {
       for (const node of this.#nodes) node.signal('SIGKILL');
       await Promise.all(this.#nodes.map((node) => node.ended));
@@ -183,8 +196,13 @@ export class Cluster {
     const node = new RemoteNode(name);
     this.#nodes.push(node);
     const { port, options = this.options } = more;
-    const store = `sqlite:${this.file}`;
-    await node.order({ do: 'start', name, store, options, ...(port === undefined ? {} : { port }) });
+    await node.order({
+      do: 'start',
+      name,
+      store: this.store,
+      options,
+      ...(port === undefined ? {} : { port }),
+    });
     return node;
   }
 

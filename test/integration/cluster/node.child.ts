@@ -9,6 +9,7 @@ import {
   type Registration,
   type Registry,
 } from '../../../src/index.ts';
+import { Churn } from './churn.ts';
 import { type Act, nowMs, type Order, type Outcome, type Owner, type Status } from './orders.ts';
 
 const actEveryMs = 10;
@@ -27,6 +28,7 @@ let owners: Living[] = [];
 let acts: Act[] = [];
 const living: Map<string, Set<Living>> = new Map();
 let acting: NodeJS.Timeout | undefined;
+let churn: Churn | undefined;
 let left = false;
 
 function act(): void {
@@ -183,6 +185,11 @@ async function carryOut(order: Order): Promise<unknown> {
       return owners;
     case 'acts':
       return acts;
+    case 'churn':
+      churn = new Churn(node, registry, order.order);
+      return null;
+    case 'endChurn':
+      return churn?.stop();
     case 'killMember':
       return crash(registry.memberName);
     case 'killElector':

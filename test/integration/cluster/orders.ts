@@ -1,5 +1,6 @@
 // What a test can order from a node in another process, and what comes back: plain data, for it travels as JSON.
 import type { RegistryOptions } from '../../../src/index.ts';
+import type { ChurnOrder } from './churn.ts';
 
 export type Order =
   | {
@@ -29,6 +30,9 @@ export type Order =
   | { readonly do: 'status' }
   | { readonly do: 'owners' }
   | { readonly do: 'acts' }
+  /** Begins a workload that is on record, and ends it: the answer is its report. */
+  | { readonly do: 'churn'; readonly order: ChurnOrder }
+  | { readonly do: 'endChurn' }
   | { readonly do: 'killMember' }
   | { readonly do: 'killElector' }
   | { readonly do: 'forgetHistory' }

@@ -7,7 +7,7 @@ import { type Cluster, eventually } from './cluster.ts';
 
 /** What the store holds of the registry. */
 export async function stored(cluster: Cluster): Promise<StoreView> {
-  const store = await storeAt(`sqlite:${cluster.file}`, nodeHost());
+  const store = await storeAt(cluster.store, nodeHost());
   try {
     const coordination = new Coordination(store.tenant('default'), { root: 'games', timeoutMs: 2_000 });
     const nobody = {
