@@ -1,8 +1,9 @@
 // Single transactions: what is written can be read, in order, up to the limits and not beyond them.
-import { rangeOfKey } from '../bytes.ts';
+import { compareBytes, rangeOfKey } from '../bytes.ts';
 import { allKeys, prefixRange } from '../keys.ts';
 import { type Bytes, type CommitResult, type KeyRange, limits, type Mutation } from '../port.ts';
 import type { Tenant } from '../store.ts';
+import { transact } from '../transact.ts';
 import type { ConformanceCase } from './support.ts';
 import {
   bytes,
@@ -244,6 +245,66 @@ export const basicCases: readonly ConformanceCase[] = [
       const large = Array.from({ length: 17 }, (_, i) => set(key('large', String(i)), value));
       await fails(commit(large, []), 'store_too_large');
       equal((await commit(large.slice(0, 15), [])).applied, 'now');
+    },
+  },
+  {
+    name: 'basic: 64 reads and 64 writes in one transaction rest on every one of the reads',
+    async run({ tenant, other }) {
+      const at = (side: string, i: number) => key(side, String(i).padStart(2, '0'));
+      const numbers = Array.from({ length: 64 }, (_, i) => i);
+      const body = async (client: Tenant, [from, to]: readonly [string, string]) => {
+        const tx = await begun(client);
+        for (const i of numbers) await tx.get(at(from, i));
+        const reads = numbers.map((i) => rangeOfKey(at(from, i)));
+        return () => ending(tx.commit({ reads, writes: numbers.map((i) => set(at(to, i), bytes(i))) }));
+      };
+      equal(await (await body(tenant, ['none', 'a']))(), 'now');
+      equal((await keysIn(other, prefixRange('a'))).length, 64);
+      const [first, second] = [await body(tenant, ['a', 'b']), await body(other, ['b', 'a'])];
+      const endings = [await first(), await second()];
+      check(endings.includes('store_conflict'), `both committed: ${endings.join()}`);
+    },
+  },
+  {
+    name: 'basic: random keys of the full length keep their order',
+    async run({ tenant, host }) {
+      const length = limits.keyBytesMax - 1 - key(tenant.name).length;
+      const keys = Array.from({ length: 40 }, () => host.random.bytes(length));
+      // Two that differ in their last byte only.
+      const [one, two] = [keys[0] as Bytes, (keys[0] as Bytes).slice()];
+      two[length - 1] = ((one[length - 1] as number) + 1) % 256;
+      const all = [...keys, two].sort(compareBytes);
+      await write(tenant, ...all.map((at) => set(at, at.subarray(0, 8))));
+      equal(await keysIn(tenant, allKeys()), all);
+      for (const at of all) equal(await valueAt(tenant, at), at.subarray(0, 8));
+      await write(tenant, { type: 'clearRange', begin: all[10] as Bytes, end: all[30] as Bytes });
+      equal(await keysIn(tenant, allKeys()), [...all.slice(0, 10), ...all.slice(30)]);
+    },
+  },
+  {
+    name: 'basic: the reads of a body show its snapshot, not its own writes',
+    async run({ tenant }) {
+      await write(tenant, set(key('a'), bytes(1)), set(key('n'), number(5n)));
+      const seen = await transact(
+        tenant,
+        async (tx) => {
+          tx.set(key('a'), bytes(2));
+          tx.set(key('b'), bytes(2));
+          tx.add(key('n'), 1n);
+          tx.clearRange(prefixRange('a'));
+          const { items } = await tx.getRange(allKeys(), { limit: 10 });
+          return [
+            await tx.get(key('a')),
+            await tx.get(key('b')),
+            numberIn(await tx.get(key('n'))),
+            items.length,
+          ];
+        },
+        { timeoutMs: transactionMs },
+      );
+      equal(seen, [bytes(1), undefined, 5n, 2]);
+      equal(await keysIn(tenant, allKeys()), [key('b'), key('n')]);
+      equal(numberIn(await valueAt(tenant, key('n'))), 6n);
     },
   },
   {

@@ -10,10 +10,13 @@ import type { StoreHost } from '../store.ts';
 import { basicCases } from './basic.ts';
 import { isolationCases } from './isolation.ts';
 import { lifetimeCases } from './lifetime.ts';
+import { outageCases } from './outages.ts';
 import { outcomeCases } from './outcome.ts';
 import { type ConformanceCase, openBench } from './support.ts';
 import { type ConformanceNeed, type ConformanceTarget, provides } from './target.ts';
 import { watchCases } from './watch.ts';
+import { watchOutageCases } from './watch-outages.ts';
+import { wireCases } from './wire.ts';
 
 export type {
   ConformanceLink,
@@ -46,9 +49,19 @@ export interface ConformanceTest {
   run(): Promise<void>;
 }
 
+const cases: readonly ConformanceCase[] = [
+  ...basicCases,
+  ...lifetimeCases,
+  ...isolationCases,
+  ...outcomeCases,
+  ...wireCases,
+  ...watchCases,
+  ...watchOutageCases,
+  ...outageCases,
+];
+
 /** All cases for one backend. Throws for a `skip` that names no case, and for a reason that says nothing. */
 export function conformance(options: ConformanceOptions): readonly ConformanceTest[] {
-  const cases = [...basicCases, ...lifetimeCases, ...isolationCases, ...outcomeCases, ...watchCases];
   const { lacks = {}, skip = {} } = options;
   const stale = Object.keys(skip).filter((name) => !cases.some((one) => one.name === name));
   if (stale.length > 0) throw new Error(`no such case: ${stale.join(', ')}`);

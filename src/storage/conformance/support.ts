@@ -5,7 +5,7 @@ import { keyOf } from '../keys.ts';
 import type { Backend, Bytes, CommitResult, KeyRange, Mutation, StoreTransaction, Watch } from '../port.ts';
 import { openStore, type StoreHost, type Tenant } from '../store.ts';
 import { type FaultPlan, faultyBackend } from './faulty.ts';
-import type { ConformanceNeed, ConformanceTarget } from './target.ts';
+import type { ConformanceLink, ConformanceNeed, ConformanceTarget } from './target.ts';
 
 /** What a case gets. */
 export interface Bench {
@@ -19,7 +19,16 @@ export interface Bench {
   readonly other: Tenant;
   /** The same keys through a client whose commits go wrong as planned. */
   faulty(plan: FaultPlan): Promise<Tenant>;
+  /** The same keys through the link, and the link. Needs `link`. */
+  remote(): Promise<Remote>;
   pause(ms: number): Promise<void>;
+}
+
+export interface Remote {
+  readonly tenant: Tenant;
+  readonly link: ConformanceLink;
+  /** Milliseconds within which the client has recovered, some room for a busy machine included. */
+  readonly recoveryMs: number;
 }
 
 export interface ConformanceCase {
@@ -39,6 +48,11 @@ export async function openBench(target: ConformanceTarget, host: StoreHost): Pro
     tenant: await open(target.backend),
     other: await open(target.other ?? target.backend),
     faulty: (plan) => open(faultyBackend(target.backend, plan)),
+    remote: async () => {
+      const { link } = target;
+      check(link !== undefined, 'the case needs a link without saying so');
+      return { link, tenant: await open(link.backend), recoveryMs: (link.recoveryMs ?? 10_000) + 2_000 };
+    },
     pause: (ms) => new Promise((resolve) => void host.timers.after(ms, resolve)),
   };
 }
@@ -99,6 +113,65 @@ export async function ending(commit: Promise<CommitResult>): Promise<string> {
     return (await commit).applied;
   } catch (error) {
     return String((error as { code?: unknown }).code ?? error);
+  }
+}
+
+/** What a commit said, checked for the flag that goes with it. */
+export async function verdict(commit: Promise<CommitResult>): Promise<Verdict> {
+  try {
+    const result = await commit;
+    return result.applied === 'now' ? { ending: 'now' } : { ending: 'earlier', attempt: result.attempt };
+  } catch (error) {
+    const { code, maybeExecuted } = error as { code?: unknown; maybeExecuted?: unknown };
+    equal(maybeExecuted, code === 'store_commit_unknown', `maybeExecuted of ${String(error)}`);
+    return { ending: String(code) };
+  }
+}
+
+export interface Verdict {
+  /** 'now', 'earlier', or the code of the error. */
+  readonly ending: string;
+  /** Of 'earlier'. */
+  readonly attempt?: number;
+}
+
+/** Codes that say: not applied, and never will be; another attempt may be. */
+export const refusals: readonly string[] = [
+  'store_conflict',
+  'store_too_old',
+  'store_unavailable',
+  'timeout',
+];
+
+/** Runs `action` until it resolves, after errors that allow another attempt, for at most `ms`. */
+export async function persist<T>(bench: Bench, ms: number, action: () => Promise<T>): Promise<T> {
+  const { clock } = bench.host;
+  const end = clock.now() + ms;
+  for (;;) {
+    try {
+      return await action();
+    } catch (error) {
+      const again = [...refusals, 'store_commit_unknown'].some(
+        (code) => (error as { code?: unknown }).code === code,
+      );
+      if (!again) throw error;
+      if (clock.now() > end) throw new Error(`not within ${ms} ms: ${String(error)}`, { cause: error });
+    }
+    await bench.pause(20);
+  }
+}
+
+/** Rejects unless `work` settles within `ms`; settles like it. */
+export async function within<T>(bench: Bench, ms: number, work: Promise<T>): Promise<T> {
+  let late: (error: unknown) => void = () => undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    late = reject;
+  });
+  const timer = bench.host.timers.after(ms, () => late(new Error(`did not settle within ${ms} ms`)));
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    timer.cancel();
   }
 }
 

@@ -81,6 +81,22 @@ export const watchCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'watch: ten thousand that were cancelled cost nothing',
+    async run(bench) {
+      const { clock } = bench.host;
+      for (let round = 0; round < 20; round++) {
+        const watches = Array.from({ length: 500 }, () => bench.tenant.watch(rangeOfKey(key('a'))));
+        for (const watch of watches) watch.cancel();
+        await Promise.all(watches.map((watch) => watch.changed));
+      }
+      const watch = bench.tenant.watch(rangeOfKey(key('a')));
+      const began = clock.now();
+      await write(bench.other, set(key('a'), bytes(1)));
+      check(await fires(bench, watch, waitMs), 'the watch is silent');
+      check(clock.now() - began < waitMs, `a commit and its watch took ${clock.now() - began} ms`);
+    },
+  },
+  {
     name: 'watch: a thousand of them fire, and each only for its key',
     async run(bench) {
       const at = (i: number) => key('w', String(i));
@@ -91,7 +107,8 @@ export const watchCases: readonly ConformanceCase[] = [
       const due = watches.filter((_, i) => i % 10 === 0);
       for (const watch of due) check(await fires(bench, watch, waitMs), 'a watch is silent');
       await bench.pause(silenceMs);
-      equal(fired, 100);
+      // One may fire for nothing now and then, but not all for each commit.
+      check(fired >= 100 && fired < 500, `${fired} watches fired for 100 changes`);
       for (const watch of watches) watch.cancel();
       await Promise.all(watches.map((watch) => watch.changed));
     },
