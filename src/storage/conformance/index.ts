@@ -8,6 +8,7 @@
 import { nodeHost } from '../../host/node-host.ts';
 import type { StoreHost } from '../store.ts';
 import { basicCases } from './basic.ts';
+import { historyCases } from './histories.ts';
 import { isolationCases } from './isolation.ts';
 import { lifetimeCases } from './lifetime.ts';
 import { outageCases } from './outages.ts';
@@ -53,6 +54,7 @@ const cases: readonly ConformanceCase[] = [
   ...basicCases,
   ...lifetimeCases,
   ...isolationCases,
+  ...historyCases,
   ...outcomeCases,
   ...wireCases,
   ...watchCases,

@@ -6,13 +6,13 @@ import type { Bytes, KeyRange, Mutation, StoreTransaction } from '../port.ts';
 import type { Transaction } from '../recording.ts';
 import type { Tenant } from '../store.ts';
 import { transact } from '../transact.ts';
-import { checkHistory, type HistoryTransaction } from './history.ts';
 import type { Bench, ConformanceCase } from './support.ts';
 import {
   bytes,
   check,
   ending,
   equal,
+  inTurns,
   key,
   keysIn,
   number,
@@ -57,15 +57,6 @@ async function increment(tenant: Tenant, at: Bytes): Promise<void> {
     },
     { timeoutMs: retryMs },
   );
-}
-
-async function inTurns(
-  bench: Bench,
-  workers: number,
-  work: (tenant: Tenant, worker: number) => Promise<void>,
-) {
-  const tenants = [bench.tenant, bench.other];
-  await Promise.all(Array.from({ length: workers }, (_, i) => work(tenants[i % 2] as Tenant, i)));
 }
 
 export const isolationCases: readonly ConformanceCase[] = [
@@ -259,7 +250,6 @@ export const isolationCases: readonly ConformanceCase[] = [
     },
   },
   { name: 'isolation: money is neither made nor lost while accounts come and go', run: runBank },
-  { name: 'isolation: a random history is strictly serialisable', run: runHistory },
 ];
 
 /** Accounts sum up to 1000 in every snapshot; an account that is emptied is deleted, a payment may create one. */
@@ -295,47 +285,4 @@ async function pay(tx: Parameters<Body>[0], [from, to]: readonly [Bytes, Bytes])
   if (available === amount) tx.clear(from);
   else tx.set(from, number(available - amount));
   tx.set(to, number(there + amount));
-}
-
-/** Few keys, short transactions of every form, unique values: then an order is looked for that explains all of them. */
-async function runHistory(bench: Bench): Promise<void> {
-  const { random } = bench.host;
-  const history: HistoryTransaction[] = [];
-  let moment = 0;
-  let unique = 0;
-  const pick = () => `k${random.uint32() % 4}`;
-  await inTurns(bench, 5, async (tenant) => {
-    for (let i = 0; i < 20; i++) {
-      const begin = moment++;
-      const [readOne, writeOne, readAll, writes] = [
-        pick(),
-        pick(),
-        random.uint32() % 3 === 0,
-        random.uint32() % 4,
-      ];
-      const done = await transact(
-        tenant,
-        async (tx) => {
-          const seen = new Map<string, string | undefined>();
-          for (const name of readAll ? ['k0', 'k1', 'k2', 'k3'] : [readOne]) {
-            seen.set(name, (await tx.get(key(name)))?.join());
-          }
-          const written = new Map<string, string | undefined>();
-          if (writes > 0) {
-            const value = bytes(++unique & 0xff, unique >> 8);
-            tx.set(key(writeOne), value);
-            written.set(writeOne, value.join());
-          }
-          if (writes === 3) {
-            tx.clear(key(readOne));
-            written.set(readOne, undefined);
-          }
-          return { seen, written };
-        },
-        { timeoutMs: retryMs },
-      );
-      history.push({ begin, end: moment++, ...done });
-    }
-  });
-  checkHistory(history);
 }

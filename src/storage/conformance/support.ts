@@ -199,6 +199,16 @@ export async function fails(
   throw new Error(`expected ${code}, but it resolved`);
 }
 
+/** As many at once as there are workers, on the two clients in turn. */
+export async function inTurns(
+  bench: Pick<Bench, 'tenant' | 'other'>,
+  workers: number,
+  work: (tenant: Tenant, worker: number) => Promise<void>,
+): Promise<void> {
+  const tenants = [bench.tenant, bench.other];
+  await Promise.all(Array.from({ length: workers }, (_, i) => work(tenants[i % 2] as Tenant, i)));
+}
+
 /** Whether the watch fires within `ms`. */
 export async function fires(bench: Bench, watch: Watch, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
