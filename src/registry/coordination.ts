@@ -187,8 +187,7 @@ export class Coordination {
   }
 
   async #read(tx: StoreTransaction): Promise<StoredView> {
-    const bytes = await tx.get(this.#leaderKey());
-    const members = await this.#readMembers(tx);
+    const [bytes, members] = await Promise.all([tx.get(this.#leaderKey()), this.#readMembers(tx)]);
     if (bytes === undefined) return { record: null, members, establishedStamp: undefined };
     const { establishedStamp, ...record } = decodeRecord(bytes);
     const established =

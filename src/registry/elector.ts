@@ -77,14 +77,24 @@ function codeOf(error: unknown): string {
 const unwatchedMs = 1_000;
 /** Milliseconds in which changes of the membership gather. */
 const settleMs = 20;
+/**
+ * Milliseconds between two looks of one elector for each member that there is: while members come and go all the time, all
+ * electors together look no more than a hundred times a second, however many they are.
+ */
+const betweenLooksMs = 10;
 
 const pausesMs = [0, 3, 10, 30, 100, 300, 1_000] as const;
+
+/** `suspicion`: there is a sign that it ended, so an answer may be its last. `look`: nothing is known of it, and an answer is enough. */
+type Reason = 'suspicion' | 'look';
 
 export class Elector implements Behaviour {
   readonly #node: RegistryNode;
   readonly #coordination: Coordination;
   readonly #member: () => Pid | undefined;
-  readonly #probing: Set<MemberKey> = new Set();
+  readonly #probing: Map<MemberKey, Reason> = new Map();
+  /** Members without a link to here that answered when they were looked at, and gave no cause to suspect them since. */
+  readonly #answered: Set<MemberKey> = new Set();
   /** The code of the failure that was logged last, until the store answers again. */
   #failing: string | undefined;
   /** The member that asked last. */
@@ -104,19 +114,22 @@ export class Elector implements Behaviour {
 
   handle(message: unknown, self: Process): void {
     if (message instanceof StoreRequest) this.#carryOut(message, self);
-    else if (message instanceof Suspicion) this.#suspect(message.member, self);
+    else if (message instanceof Suspicion) this.#probe(message.member, 'suspicion', self);
     else if (message instanceof LinkLost) this.#suspectAll(message.node, self);
   }
 
   #suspectAll(node: string, self: Process): void {
     for (const info of this.#coordination.infos.values())
-      if (info.node === node && info.member !== this.#own?.member) this.#suspect(info.member, self);
+      if (info.node === node && info.member !== this.#own?.member)
+        this.#probe(info.member, 'suspicion', self);
   }
 
   /** Looks at the members whenever one comes or goes: with a leader that serves nobody else reads the store. */
   async #follow(self: Process): Promise<void> {
     const { signal } = self;
+    const { clock } = self.runtime.host;
     while (!signal.aborted) {
+      const lookedAt = clock.now();
       const watch = await this.#coordination.watchMembers(signal).catch(() => undefined);
       if (watch === undefined) {
         await this.#pause(unwatchedMs, self);
@@ -128,7 +141,8 @@ export class Elector implements Behaviour {
       if (this.#own !== undefined) this.#lookAtAll(this.#own, self);
       await watch.changed;
       signal.removeEventListener('abort', stop);
-      await this.#pause(settleMs, self);
+      const spacingMs = betweenLooksMs * this.#coordination.infos.size;
+      await this.#pause(Math.max(settleMs, lookedAt + spacingMs - clock.now()), self);
     }
   }
 
@@ -138,6 +152,8 @@ export class Elector implements Behaviour {
       (outcome) => {
         this.#tell(self, new StoreDone(request.id, outcome));
         this.#logFailure(self.runtime.host.log);
+        // Who takes or has the office has to know of each of the dead.
+        if (request.op.kind === 'write') this.#answered.clear();
         this.#lookAtAll(request.own, self);
       },
       // `run` turns every failure into an outcome; a defect there must not leave the member waiting.
@@ -163,7 +179,10 @@ export class Elector implements Behaviour {
     else log.warn({ code, error: failure }, 'registry: the store does not answer');
   }
 
+  /** Each elector asks each member that it is not connected with, but once: of many members each would ask all at every change. */
   #lookAtAll(own: MemberInfo, self: Process): void {
+    for (const member of this.#answered)
+      if (!this.#coordination.infos.has(member)) this.#answered.delete(member);
     const byNode = new Map<string, MemberInfo[]>();
     for (const info of this.#coordination.infos.values()) {
       const others = byNode.get(info.node);
@@ -174,15 +193,20 @@ export class Elector implements Behaviour {
       for (const info of infos) {
         if (info.member === own.member) continue;
         if (infos.some((other) => hasReplaced(other, info))) this.#tell(self, new DeathProof(info.member));
-        else if (info.node !== own.node && !this.#node.isConnected(info.node))
-          this.#suspect(info.member, self);
+        else if (info.node !== own.node && this.#isUnknown(info)) this.#probe(info.member, 'look', self);
       }
     }
   }
 
-  #suspect(member: MemberKey, self: Process): void {
-    if (this.#probing.has(member)) return;
-    this.#probing.add(member);
+  #isUnknown({ member, node }: MemberInfo): boolean {
+    return !this.#node.isConnected(node) && !this.#answered.has(member);
+  }
+
+  #probe(member: MemberKey, reason: Reason, self: Process): void {
+    if (reason === 'suspicion') this.#answered.delete(member);
+    const isProbed = this.#probing.has(member);
+    if (!isProbed || reason === 'suspicion') this.#probing.set(member, reason);
+    if (isProbed) return;
     this.#probeUntilCertain(member, self).then(
       () => this.#probing.delete(member),
       (error: unknown) => {
@@ -196,26 +220,23 @@ export class Elector implements Behaviour {
     for (const pauseMs of pausesMs) {
       await this.#pause(pauseMs, self);
       const info = this.#coordination.infos.get(member);
-      if (!self.alive || info === undefined || info.address === null || this.#node.isConnected(info.node))
-        return;
-      if (await this.#isDead(info, self)) {
-        this.#tell(self, new DeathProof(member));
-        return;
-      }
+      if (!self.alive || info === undefined || this.#node.isConnected(info.node)) return;
+      const verdict = await this.#askAddressOf(info, self);
+      if (verdict === 'dead') this.#tell(self, new DeathProof(member));
+      if (verdict === 'alive' && this.#probing.get(member) === 'look') this.#answered.add(member);
+      if (verdict === 'dead' || verdict === 'no proof' || this.#answered.has(member)) return;
     }
   }
 
   /** docs/PROTOCOL.md, "Proven dead". A refusal proves something only where the address certainly leads to that machine. */
-  async #isDead(info: MemberInfo, self: Process): Promise<boolean> {
-    if (info.address === null) return false;
-    const answer = await this.#node.probe(
-      info.address,
-      { node: info.node, creation: info.creation },
-      self.signal,
-    );
-    const sameMachine = info.machineId === this.#node.machineId;
+  async #askAddressOf(
+    { address, machineId, node, creation }: MemberInfo,
+    self: Process,
+  ): Promise<'dead' | 'alive' | 'unknown' | 'no proof'> {
+    if (address === null || machineId !== this.#node.machineId) return 'no proof';
+    const { verdict } = await this.#node.probe(address, { node, creation }, self.signal);
     // Somebody else at the very address: its listener is gone, as if it were refused.
-    return sameMachine && (answer.verdict === 'refused' || answer.verdict === 'other');
+    return verdict === 'refused' || verdict === 'other' ? 'dead' : verdict;
   }
 
   #pause(ms: number, self: Process): Promise<void> {
