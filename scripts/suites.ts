@@ -1,10 +1,14 @@
 // Which test files belong to which suite. `fast` needs nothing but the packages of the lock file; each other suite is
 // one folder under test/ that needs software of the system, and says which.
 
+import { postgresBinaries } from './postgres-binaries.ts';
+
 interface SystemSuite {
   readonly folder: string;
-  /** A program that must be on the path. */
+  /** A program that must be there: on the path, unless `find` says where else. */
   readonly needs: string;
+  /** The directory of the program; undefined when it is missing. */
+  readonly find?: () => string | undefined;
   /** What to tell somebody who lacks it. */
   readonly install: string;
 }
@@ -12,7 +16,12 @@ interface SystemSuite {
 export const systemSuites: Readonly<Record<string, SystemSuite>> = {
   erlang: { folder: 'test/erlang', needs: 'erl', install: 'apt-get install erlang-base' },
   etcd: { folder: 'test/etcd', needs: 'etcd', install: 'apt-get install etcd-server' },
-  postgres: { folder: 'test/postgres', needs: 'psql', install: 'apt-get install postgresql' },
+  postgres: {
+    folder: 'test/postgres',
+    needs: 'initdb',
+    find: postgresBinaries,
+    install: 'apt-get install postgresql pgbouncer',
+  },
 };
 
 /** The layers that also run on the oldest supported Node. */

@@ -24,8 +24,9 @@ async function main(args: readonly string[]): Promise<number> {
 
 function missingSoftware(suite: string): string | undefined {
   const system = systemSuites[suite];
-  if (system === undefined || onPath(system.needs)) return undefined;
-  return `${system.needs} is not on the path (${system.install})`;
+  if (system === undefined) return undefined;
+  const isThere = system.find === undefined ? onPath(system.needs) : system.find() !== undefined;
+  return isThere ? undefined : `${system.needs} is missing (${system.install})`;
 }
 
 function reportMissing(suite: string, reason: string): number {

@@ -1,0 +1,215 @@
+// The three functions of the store, which run inside the server. Each is called by one statement outside of any
+// transaction block, so it is a transaction of its own that the server ends by itself: a client that dies, stops or is
+// cut off leaves neither a lock nor an idle transaction behind, and a pooler may carry each to another connection.
+//
+// Planner settings belong to the functions, so they hold in every session, also behind a pooler: always by index, never by
+// a plan made while the tables were empty; and no JIT, which the huge costs of forbidden plans would start.
+
+/** Versions whose leftovers one commit clears away: more than it makes, so that leftovers do not grow. */
+const sweptPerCommit = 8;
+const snapshotsMs = 30_000;
+const markersMs = 600_000;
+/** The most that the store's clock advances by one commit. */
+const clockStepMs = 10_000;
+
+const settings = `SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off`;
+
+// Rows of a page in order, then one row without a key: the version of the snapshot, and whether the range holds more. STABLE:
+// all of it sees one snapshot of the server.
+const readSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_read(
+    p_snapshot bigint, p_begin bytea, p_end bytea, p_limit integer, p_bytes integer, p_reverse boolean
+  ) RETURNS TABLE (key bytea, value bytea, version bigint, more boolean)
+  LANGUAGE plpgsql STABLE ${settings} AS $f$
+  DECLARE
+    head record;
+    snapshot bigint;
+    items refcursor;
+    count integer := 0;
+    bytes bigint := 0;
+  BEGIN
+    IF pg_is_in_recovery() THEN RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'YG004'; END IF;
+    SELECT h.version, h.known INTO STRICT head FROM ${schema}.dgen_head h;
+    snapshot := coalesce(p_snapshot, head.version);
+    IF snapshot < head.known OR snapshot > head.version THEN
+      RAISE EXCEPTION 'snapshot % is gone', snapshot USING ERRCODE = 'YG002';
+    END IF;
+    IF p_reverse THEN
+      OPEN items NO SCROLL FOR
+        SELECT i.key, i.value FROM ${schema}.dgen_item i
+          WHERE i.key >= p_begin AND i.key < p_end AND i.since <= snapshot
+        UNION ALL
+        SELECT p.key, p.value FROM ${schema}.dgen_past p
+          WHERE p.key >= p_begin AND p.key < p_end AND p.until > snapshot AND p.since <= snapshot
+        ORDER BY 1 DESC LIMIT p_limit + 1;
+    ELSE
+      OPEN items NO SCROLL FOR
+        SELECT i.key, i.value FROM ${schema}.dgen_item i
+          WHERE i.key >= p_begin AND i.key < p_end AND i.since <= snapshot
+        UNION ALL
+        SELECT p.key, p.value FROM ${schema}.dgen_past p
+          WHERE p.key >= p_begin AND p.key < p_end AND p.until > snapshot AND p.since <= snapshot
+        ORDER BY 1 LIMIT p_limit + 1;
+    END IF;
+    LOOP
+      FETCH items INTO key, value;
+      more := FOUND;
+      EXIT WHEN NOT FOUND OR count >= p_limit OR bytes >= p_bytes;
+      count := count + 1;
+      bytes := bytes + octet_length(key) + octet_length(value);
+      RETURN NEXT;
+    END LOOP;
+    CLOSE items;
+    key := NULL;
+    value := NULL;
+    version := snapshot;
+    RETURN NEXT;
+  END $f$;
+`;
+
+// Commits wait for each other at an advisory lock, so each judges the state that its predecessors left, and their versions
+// are in the order in which they become visible. The lock saves refusals; that nobody came between is made sure by the
+// condition of the UPDATE of the head, whatever the isolation level.
+const commitSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_commit(
+    p_wait_ms integer, p_snapshot bigint, p_begins bytea[], p_ends bytea[],
+    p_kinds text[], p_keys bytea[], p_values bytea[], p_id bytea, p_attempt integer,
+    OUT status text, OUT detail bigint
+  ) LANGUAGE plpgsql VOLATILE ${settings} SET lock_timeout = 1000 AS $f$
+  DECLARE
+    h ${schema}.dgen_head%ROWTYPE;
+    was bigint;
+    v bigint;
+    wall bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+    past_end bigint;
+    markers_end bigint;
+  BEGIN
+    PERFORM set_config('lock_timeout', p_wait_ms::text, true);
+    IF current_setting('synchronous_commit') = 'off' THEN
+      PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    PERFORM pg_advisory_xact_lock((x'6467656e'::bigint << 32) | '${schema}.dgen_head'::regclass::oid::bigint);
+    SELECT * INTO STRICT h FROM ${schema}.dgen_head;
+    IF p_id IS NOT NULL THEN
+      SELECT m.attempt INTO detail FROM ${schema}.dgen_marker m WHERE m.id = p_id;
+      IF FOUND THEN status := 'earlier'; RETURN; END IF;
+    END IF;
+    IF cardinality(p_begins) > 0 AND p_snapshot <> h.version THEN
+      IF p_snapshot < h.known OR p_snapshot > h.version THEN status := 'too_old'; RETURN; END IF;
+      IF EXISTS (
+        SELECT FROM ${schema}.dgen_past p, unnest(p_begins, p_ends) r(low, high)
+          WHERE p.until > p_snapshot AND p.key >= r.low AND p.key < r.high
+      ) THEN status := 'conflict'; RETURN; END IF;
+    END IF;
+    status := 'now';
+    detail := h.version;
+    IF p_id IS NULL AND cardinality(p_kinds) = 0 THEN RETURN; END IF;
+
+    was := h.version;
+    v := was + 1;
+    detail := v;
+    h.clock_ms := h.clock_ms + least(greatest(wall - h.wall_ms, 0), ${clockStepMs});
+    IF h.clock_ms - h.turned_ms >= ${snapshotsMs} THEN
+      h.known := h.next_known;
+      h.next_known := was;
+      h.turned_ms := h.clock_ms;
+    END IF;
+    IF h.clock_ms - h.markers_turned_ms >= ${markersMs} THEN
+      h.markers_known := h.markers_next_known;
+      h.markers_next_known := was;
+      h.markers_turned_ms := h.clock_ms;
+    END IF;
+    past_end := greatest(h.swept, least(h.known, h.swept + ${sweptPerCommit}));
+    markers_end := greatest(h.markers_swept, least(h.markers_known, h.markers_swept + ${sweptPerCommit}));
+    UPDATE ${schema}.dgen_head x SET version = v, clock_ms = h.clock_ms, wall_ms = wall,
+        known = h.known, next_known = h.next_known, turned_ms = h.turned_ms, swept = past_end,
+        markers_known = h.markers_known, markers_next_known = h.markers_next_known,
+        markers_turned_ms = h.markers_turned_ms, markers_swept = markers_end
+      WHERE x.version = was;
+    IF NOT FOUND THEN RAISE EXCEPTION 'another commit came between' USING ERRCODE = '40001'; END IF;
+    IF p_id IS NOT NULL THEN
+      INSERT INTO ${schema}.dgen_marker (id, attempt, version) VALUES (p_id, p_attempt, v);
+    END IF;
+    PERFORM ${schema}.dgen_write(v, p_kinds, p_keys, p_values);
+    IF past_end > h.swept THEN
+      DELETE FROM ${schema}.dgen_past p WHERE p.until > h.swept AND p.until <= past_end;
+    END IF;
+    IF markers_end > h.markers_swept THEN
+      DELETE FROM ${schema}.dgen_marker m
+        WHERE m.version > h.markers_swept AND m.version <= markers_end;
+    END IF;
+  END $f$;
+`;
+
+// What a key held before this version goes to the past once, however often this version writes it.
+const writeSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_write(p_version bigint, p_kinds text[], p_keys bytea[], p_values bytea[])
+  RETURNS void LANGUAGE plpgsql VOLATILE AS $f$
+  DECLARE
+    kind text;
+    k bytea;
+    x bytea;
+    old record;
+    sum integer;
+  BEGIN
+    FOR i IN 1 .. cardinality(p_kinds) LOOP
+      kind := p_kinds[i];
+      k := p_keys[i];
+      x := p_values[i];
+      IF kind = 'clearRange' THEN
+        WITH gone AS (DELETE FROM ${schema}.dgen_item d WHERE d.key >= k AND d.key < x RETURNING *)
+          INSERT INTO ${schema}.dgen_past (key, until, since, value)
+          SELECT gone.key, p_version, gone.since, gone.value FROM gone ON CONFLICT DO NOTHING;
+        CONTINUE;
+      END IF;
+      SELECT d.since, d.value INTO old FROM ${schema}.dgen_item d WHERE d.key = k;
+      CONTINUE WHEN kind = 'clear' AND NOT FOUND;
+      INSERT INTO ${schema}.dgen_past (key, until, since, value) VALUES (k, p_version, old.since, old.value)
+        ON CONFLICT DO NOTHING;
+      IF kind = 'clear' THEN
+        DELETE FROM ${schema}.dgen_item d WHERE d.key = k;
+        CONTINUE;
+      ELSIF kind = 'add' THEN
+        old.value := coalesce(old.value, '\\x0000000000000000'::bytea);
+        IF octet_length(old.value) <> 8 OR octet_length(x) <> 8 THEN
+          RAISE EXCEPTION '% and % bytes', octet_length(old.value), octet_length(x) USING ERRCODE = 'YG003';
+        END IF;
+        sum := 0;
+        FOR byte IN 0 .. 7 LOOP
+          sum := sum + get_byte(old.value, byte) + get_byte(x, byte);
+          x := set_byte(x, byte, sum & 255);
+          sum := sum >> 8;
+        END LOOP;
+      ELSIF kind = 'max' THEN
+        x := greatest(old.value, x);
+      END IF;
+      INSERT INTO ${schema}.dgen_item (key, value, since) VALUES (k, x, p_version)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, since = excluded.since;
+    END LOOP;
+  END $f$;
+`;
+
+// The changes after a version, one row each, in no order; a row without a key when there are none. At most `p_limit` rows.
+const changesSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_changes(p_after bigint, p_limit integer)
+  RETURNS TABLE (version bigint, known bigint, until bigint, key bytea)
+  LANGUAGE plpgsql STABLE ${settings} AS $f$
+  BEGIN
+    IF pg_is_in_recovery() THEN RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'YG004'; END IF;
+    RETURN QUERY SELECT h.version, h.known, c.until, c.key FROM ${schema}.dgen_head h
+      LEFT JOIN LATERAL (
+        SELECT p.until, p.key FROM ${schema}.dgen_past p WHERE p.until > p_after LIMIT p_limit
+      ) c ON true;
+  END $f$;
+`;
+
+// Not in the transaction that commits: a notification there would take a lock that all commits of the server share.
+const ringSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_ring(p_version bigint) RETURNS void
+  LANGUAGE sql VOLATILE AS $f$ SELECT pg_catalog.pg_notify('dgen:${schema}', p_version::pg_catalog.text) $f$;
+`;
+
+export function functionsSql(schema: string): string {
+  return [readSql, writeSql, commitSql, changesSql, ringSql].map((sql) => sql(schema)).join('');
+}

@@ -1,0 +1,3 @@
+export { openPostgres } from './backend.ts';
+export type { PostgresOptions, PostgresTls } from './options.ts';
+export { creationSql as postgresSchemaSql } from './schema.ts';
