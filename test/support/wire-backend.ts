@@ -38,7 +38,7 @@ export type WireDefect =
   | 'closes politely';
 
 const pingMs = 250;
-const answerMs = 1_000;
+const answerMs = 2_000;
 const reconnectMs = 30;
 
 interface Waiting {

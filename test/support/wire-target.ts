@@ -10,7 +10,7 @@ export async function wireTarget(defect?: WireDefect): Promise<ConformanceTarget
   return tcpTarget({
     port: server.port,
     connect: (port) => WireBackend.open(port, defect),
-    recoveryMs: 3_000,
+    recoveryMs: 4_000,
     restart: () => server.restart(),
     pauseServer: () => server.pause(),
     resumeServer: () => server.resume(),

@@ -154,14 +154,14 @@ class Draft {
 
   async fill(tx: StoreTransaction, { host: { random } }: Bench): Promise<void> {
     const pick = (): string => names[random.uint32() % names.length] as string;
-    const form = random.uint32() % 8;
-    if (form < 4) for (let i = 0; i <= form; i++) await this.#readOne(tx, pick());
-    else await this.#readRange(tx, { limit: form === 4 ? 3 : 100, reverse: random.uint32() % 2 === 0 });
-    if (form === 7) this.#clearAll();
-    if (form === 0 || form === 6) return;
+    const form = random.uint32() % 16;
+    if (form < 9) for (let i = 0; i <= form % 3; i++) await this.#readOne(tx, pick());
+    else await this.#readRange(tx, { limit: form < 12 ? 3 : 100, reverse: random.uint32() % 2 === 0 });
+    if (form === 15) this.#clearAll();
+    if (form === 0 || form === 14) return;
     const target = pick();
     await this.#readOne(tx, target);
-    if (random.uint32() % 4 === 0) this.#delete(target);
+    if (random.uint32() % 5 === 0) this.#delete(target);
     else this.#set(target, random.uint32() % 4 === 0);
   }
 
