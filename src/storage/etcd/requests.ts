@@ -1,0 +1,92 @@
+// Requests to whichever member is of use, from reads of the snapshot to the commit. What changes nothing is tried again at
+// another member as long as there is one; a commit is handed over once, and then only an answer of the server is believed.
+import { DGenError } from '../../errors/error.ts';
+import type { Lifetime } from '../lifetime.ts';
+import type { Cluster } from './cluster.ts';
+import type { Connection } from './connection.ts';
+import { commitError, isAnswer, isOutOfSpace, RpcError, refusalOf, storeError } from './errors.ts';
+import type { Method, Methods, TxnReply, TxnRequest } from './messages.ts';
+
+/** Connections that one request may use up. */
+const triesMax = 4;
+
+type ReadMethod = Exclude<Method, 'Authenticate' | 'Status'>;
+
+/**
+ * A request that may be repeated: it changes nothing, or nothing that matters. Rejects with errors of the port, or the
+ * lifetime's reason.
+ */
+export async function repeatable<M extends ReadMethod>(
+  cluster: Cluster,
+  lifetime: Lifetime,
+  [method, request]: readonly [M, Methods[M]['request']],
+): Promise<Methods[M]['reply']> {
+  let failure: unknown;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const connection = await cluster.connection(lifetime);
+    try {
+      const reply = await connection.call(method, request, lifetime);
+      cluster.note(reply.header);
+      return reply;
+    } catch (error) {
+      if (lifetime.reason !== undefined) throw lifetime.reason;
+      if (!mayTryAnother(error)) throw storeError(error);
+      leaveAfter(error, connection);
+      failure = error;
+    }
+  }
+  throw storeError(failure);
+}
+
+/**
+ * Hands a transaction over. Rejects with `store_commit_unknown` once it was, unless the server refused it; before, with the
+ * lifetime's reason and what `Cluster.connection` rejects with.
+ */
+export async function handOver(
+  cluster: Cluster,
+  lifetime: Lifetime,
+  { request, writes }: { readonly request: TxnRequest; readonly writes: boolean },
+): Promise<TxnReply> {
+  if (!writes) {
+    checkSpace(await cluster.connection(lifetime));
+    return repeatable(cluster, lifetime, ['Txn', request]);
+  }
+  for (let tries = 0; ; tries++) {
+    const connection = await cluster.connection(lifetime);
+    checkSpace(connection);
+    try {
+      const reply = await connection.call('Txn', request, lifetime);
+      cluster.note(reply.header);
+      return reply;
+    } catch (error) {
+      const isSent = !(error instanceof RpcError) || error.sent;
+      if (!isSent) {
+        if (lifetime.reason !== undefined) throw lifetime.reason;
+        connection.retire('not connected');
+        if (tries < triesMax) continue;
+      }
+      leaveAfter(error, connection);
+      throw commitError(error);
+    }
+  }
+}
+
+/** A store that takes no writes is out of reach for everything that is about to write. */
+function checkSpace(connection: Connection): void {
+  if (!connection.outOfSpace) return;
+  const expected = 'room below --quota-backend-bytes: compact, defragment, and disarm the alarm';
+  throw new DGenError('store_unavailable', 'etcd has raised NOSPACE', { expected });
+}
+
+function mayTryAnother(error: unknown): boolean {
+  if (!(error instanceof RpcError) || isOutOfSpace(error)) return false;
+  const refusal = refusalOf(error);
+  return refusal === undefined || refusal.remedy === 'endpoint';
+}
+
+/** Whoever does not answer, or says that he is of no use, is left; "leader changed" and the like pass by themselves. */
+function leaveAfter(error: unknown, connection: Connection): void {
+  if (!(error instanceof RpcError)) return;
+  const isUseless = refusalOf(error)?.remedy === 'endpoint' || error.message.includes('server stopped');
+  if (isUseless || !isAnswer(error)) connection.retire(error.message);
+}
