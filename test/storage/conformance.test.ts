@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { nodeHost } from '../../src/host/index.ts';
 import { type ConformanceTarget, conformance } from '../../src/storage/conformance/index.ts';
 import { MemoryDatabase } from '../../src/storage/index.ts';
+import { forgetHistory } from '../support/memory-history.ts';
 
 const host = nodeHost();
 
@@ -13,22 +14,12 @@ async function create(): Promise<ConformanceTarget> {
     backend,
     other,
     connect: async () => database.connect(),
-    compact: () => forget(database),
+    compact: () => forgetHistory(database),
     async dispose() {
       await backend.close();
       await other.close();
     },
   };
-}
-
-/** More commits than the database remembers. */
-async function forget(database: MemoryDatabase): Promise<void> {
-  const client = database.connect();
-  for (let i = 0; i < 21_000; i++) {
-    const tx = await client.begin({ timeoutMs: 5_000 });
-    await tx.commit({ reads: [], writes: [{ type: 'clear', key: Uint8Array.of(0) }] });
-  }
-  await client.close();
 }
 
 const lacks = {

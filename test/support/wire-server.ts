@@ -1,37 +1,29 @@
-// A store that is reached by TCP, for tests of the conformance suite itself: the memory database behind lines of JSON.
-// It exists so that the cases about networks and servers run without any server of the system, and so that a defect can be
-// planted on either side. `wire-backend.ts` is its client.
+// Any backend made reachable by TCP, by lines of JSON. In front of the memory database it is a networked store, so the
+// conformance suite's cases about networks and servers run without any server of the system, and defects can be planted. In
+// front of a store that a process can open only once, it is a way for a test to have a client in another process.
+// `wire-backend.ts` is its client.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Host } from '../../src/host/ports.ts';
 import { rangeOfMutation, rangesMeet } from '../../src/storage/bytes.ts';
-import {
-  type Backend,
-  type KeyRange,
-  MemoryDatabase,
-  type StoreTransaction,
-  type Watch,
-} from '../../src/storage/index.ts';
+import type { Backend, KeyRange, StoreTransaction, Watch } from '../../src/storage/index.ts';
 import { type Answer, decode, encode, LineReader, type Request, type WireCommit } from './wire-lines.ts';
 
 const transactionMs = 5_000;
-/** Commits that make the memory database forget all earlier ones. */
-const commitsToForget = 21_000;
-
 export class WireServer {
-  readonly #database: MemoryDatabase;
+  readonly #connect: () => Backend;
   readonly #server: Server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
   readonly #sockets: Set<Socket> = new Set();
   readonly #history: History = new History();
   #paused = false;
   #whenResumed: (() => void)[] = [];
 
-  private constructor(host: Host) {
-    this.#database = new MemoryDatabase(host);
+  private constructor(connect: () => Backend) {
+    this.#connect = connect;
   }
 
-  static async start(host: Host): Promise<WireServer> {
-    const server = new WireServer(host);
+  /** `connect` gives a backend to each connection; with the connection it is closed. */
+  static async start(connect: () => Backend): Promise<WireServer> {
+    const server = new WireServer(connect);
     server.#server.listen(0, '127.0.0.1');
     await once(server.#server, 'listening');
     return server;
@@ -58,14 +50,8 @@ export class WireServer {
     for (const go of this.#whenResumed.splice(0)) go();
   }
 
-  /** Forgets all history. */
-  async compact(): Promise<void> {
-    const client = this.#database.connect();
-    for (let i = 0; i < commitsToForget; i++) {
-      const tx = await client.begin({ timeoutMs: transactionMs });
-      await tx.commit({ reads: [], writes: [{ type: 'clear', key: Uint8Array.of(0) }] });
-    }
-    await client.close();
+  /** Forgets which commit changed what. */
+  forget(): void {
     this.#history.forget();
   }
 
@@ -83,7 +69,7 @@ export class WireServer {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
-    const session = new Session(this.#database.connect(), this.#history, (answer) => {
+    const session = new Session(this.#connect(), this.#history, (answer) => {
       if (!socket.destroyed) socket.write(encode({ ...answer, version: this.#history.version }));
     });
     const lines = new LineReader((line) => void this.#handle(session, decode(line) as Request));
@@ -117,6 +103,8 @@ class Session {
   }
 
   close(): void {
+    for (const watch of this.#watches.values()) watch.cancel();
+    for (const number of this.#transactions.keys()) void this.#end(number);
     void this.#client.close();
   }
 
@@ -164,8 +152,10 @@ class Session {
   }
 
   async #end(number: number): Promise<void> {
-    (await this.#transactions.get(number))?.close();
+    const transaction = this.#transactions.get(number);
     this.#transactions.delete(number);
+    // One that could not begin has told so where it was used.
+    (await transaction?.catch(() => undefined))?.close();
   }
 
   #watch({ watch, range, since }: Extract<Request, { type: 'watch' }>): void {
