@@ -4,7 +4,8 @@ import { DGenError } from '../errors/error.ts';
 import { type Backend, MemoryDatabase, openStore, type Store, type StoreHost } from '../storage/index.ts';
 
 /**
- * Opens `sqlite:PATH` (a file, made when missing) or `memory:NAME` (of this operating-system process).
+ * Opens `sqlite:PATH` (a file, made when missing), `etcd://[user:password@]host:port[,host:port...][/prefix]`, `etcds://…`
+ * (the same over TLS), or `memory:NAME` (of this operating-system process).
  * Rejects with `bad_option` for another address, and with the errors of the backend and of `openStore`.
  */
 export async function storeAt(address: string, host: StoreHost): Promise<Store> {
@@ -19,13 +20,18 @@ async function backendAt(address: string, host: StoreHost): Promise<Backend> {
     const { openSqlite } = await import('../storage/sqlite/index.ts');
     return openSqlite({ path: rest });
   }
+  if (scheme === 'etcd' || scheme === 'etcds') {
+    const { etcdOptionsOf, openEtcd } = await import('../storage/etcd/index.ts');
+    return openEtcd(etcdOptionsOf(address));
+  }
   if (scheme === 'memory') {
     const database = databases.get(rest) ?? new MemoryDatabase(host);
     databases.set(rest, database);
     return database.connect();
   }
   throw new DGenError('bad_option', 'store address', {
-    expected: 'sqlite:PATH or memory:NAME',
-    got: address,
+    expected: 'sqlite:PATH, etcd://HOST:PORT or memory:NAME',
+    // Whatever it was meant to be, it may hold a password.
+    got: address.replace(/\/\/[^/]*@/, '//***@'),
   });
 }
