@@ -50,7 +50,15 @@ export class EtcdServer {
       const place = join(directory, `m${i}`);
       mkdirSync(place);
       const common = ['--initial-cluster', peers, '--initial-cluster-token', directory, ...args];
-      return new EtcdMember({ name: `m${i}`, directory: place, port, peerPort, healthPort, tls, args: common });
+      return new EtcdMember({
+        name: `m${i}`,
+        directory: place,
+        port,
+        peerPort,
+        healthPort,
+        tls,
+        args: common,
+      });
     });
     const server = new EtcdServer(directory, members);
     try {
@@ -76,7 +84,9 @@ export class EtcdServer {
     for (;;) {
       for (const member of this.members) {
         if (!member.running) continue;
-        const status = await member.ask<{ leader?: string; header: { member_id: string } }>('maintenance/status');
+        const status = await member.ask<{ leader?: string; header: { member_id: string } }>(
+          'maintenance/status',
+        );
         if (status.leader !== undefined && status.leader === status.header.member_id) return member;
       }
       await sleep(50);
@@ -123,7 +133,9 @@ export class EtcdMember {
   }
 
   get running(): boolean {
-    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+    return (
+      this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
+    );
   }
 
   /** Starts it, with what is on its disk, and waits until it answers: with others, until there is a leader. */
@@ -136,7 +148,9 @@ export class EtcdMember {
   launch(): void {
     const { directory } = this.#parts;
     const log = openSync(join(directory, 'log'), 'a');
-    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD')));
+    const environment = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD')),
+    );
     this.#process = spawn('etcd', this.#arguments(), { stdio: ['ignore', log, log], env: environment });
     closeSync(log);
   }
