@@ -16,6 +16,7 @@ export {
   type TimerHandle,
   type Timers,
 } from './host/index.ts';
+export { type AbortMoveOptions, abortMove, type MoveStoreOptions, moveStore } from './node/move-store.ts';
 export { Node, type NodeOptions } from './node/node.ts';
 export { storeAt } from './node/open-store.ts';
 export {
@@ -123,6 +124,8 @@ export {
 } from './registry/index.ts';
 export {
   MemoryDatabase,
+  type Move,
+  movingStore,
   openStore,
   type Store,
   type Tenant,

@@ -57,6 +57,9 @@ const table = {
   store_fatal: { meaning: 'the store cannot be used: authentication, corruption, permissions' },
   store_not_ours: { meaning: 'the store holds something else' },
   store_format: { meaning: 'the store was written by a newer format' },
+  store_moved: { meaning: 'the store was moved: another one is in use in its place' },
+  store_unfinished: { meaning: 'the store is the target of a move that is not complete' },
+  store_not_empty: { meaning: 'the target of a move holds keys already' },
   store_version: { meaning: 'the SQLite library has a known corruption defect' },
   store_in_use: { meaning: 'the store is open in this process already' },
 

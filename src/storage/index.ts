@@ -10,6 +10,8 @@ export {
   type MemoryOperation,
   memoryBackend,
 } from './memory.ts';
+export type { Move } from './move.ts';
+export { movingStore } from './moving.ts';
 export {
   type Backend,
   type Bytes,

@@ -4,10 +4,11 @@
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
 import { concatBytes } from './bytes.ts';
-import { checkCommit, checkKey, checkRange, checkRangeOptions, checkWait } from './check.ts';
+import { checkOpen, decodeStanding, encodeStanding, formatKey } from './format.ts';
 import { allKeys, keyOf } from './keys.ts';
-import type { Mutation, RangeOptions, RangePage, StoreTransaction, WaitOptions, Watch } from './port.ts';
-import { type Backend, type Bytes, type Commit, type CommitResult, type KeyRange, limits } from './port.ts';
+import type { KeyRange, StoreTransaction, WaitOptions, Watch } from './port.ts';
+import { type Backend, type Bytes, limits } from './port.ts';
+import { PrefixedSpace } from './prefixed.ts';
 import type { Transaction } from './recording.ts';
 import { transact } from './transact.ts';
 
@@ -19,7 +20,8 @@ export interface KeySpace {
   /**
    * One transaction of the port, checked against the limits: `store_invalid` and `store_too_large` are found before
    * the backend is asked, and `bad_option` says that `timeoutMs` is out of its range. Nothing is retried: who decides
-   * himself what an unknown outcome means uses this, everybody else `transact`.
+   * himself what an unknown outcome means uses this, everybody else `transact`. Once the store was moved every method
+   * rejects with `store_moved`; a commit that the seal overtook with `store_conflict`, and nothing was applied.
    */
   begin(options: WaitOptions): Promise<StoreTransaction>;
   watch(range: KeyRange): Watch;
@@ -47,38 +49,46 @@ export interface OpenStoreOptions {
   readonly signal?: AbortSignal;
 }
 
-const formatNumber = 1;
-const formatKey = Uint8Array.of(0, ...new TextEncoder().encode('format'));
 const tenantByte = Uint8Array.of(1);
 const tenantNameBytesMax = 128;
 
 /**
  * Takes over `backend` and checks that the store behind it is ours, or empty; then marks it as ours.
  *
- * Rejects with: `store_not_ours` (it holds something else), `store_format` (a newer release wrote it), and the errors
+ * Rejects with: `store_not_ours` (it holds something else), `store_format` (a newer release wrote it), `store_moved`
+ * (its keys are in another store now), `store_unfinished` (it is the target of a move that is not complete), and the errors
  * of `transact`. The backend is closed then.
  */
 export async function openStore(backend: Backend, options: OpenStoreOptions): Promise<Store> {
   const { host, timeoutMs = limits.transactionMsMax, signal } = options;
-  const root: KeySpace = new PrefixedSpace(backend, host, new Uint8Array(0));
   try {
-    await transact(root, claimFormat, signal === undefined ? { timeoutMs } : { timeoutMs, signal });
+    await transact(
+      wholeStore(backend, host),
+      claimFormat,
+      signal === undefined ? { timeoutMs } : { timeoutMs, signal },
+    );
   } catch (error) {
     await backend.close();
     throw error;
   }
   const store: Store = {
     description: backend.description,
-    tenant: (name) => new TenantSpace(store, name, { backend, host }),
+    tenant: (name) => new TenantSpace(store, name, spaceOfTenant({ backend, host, name })),
     close: () => backend.close(),
   };
   return store;
 }
 
-async function claimFormat(tx: Transaction): Promise<void> {
+/** All keys of a store, the format record among them. Nothing guards these transactions. */
+export function wholeStore(backend: Backend, host: StoreHost): KeySpace {
+  return new PrefixedSpace({ backend, host, prefix: new Uint8Array(0), guarded: false });
+}
+
+/** Makes an empty store ours. Throws what `openStore` rejects with. */
+export async function claimFormat(tx: Transaction): Promise<void> {
   const written = await tx.get(formatKey);
   if (written !== undefined) {
-    checkFormat(new TextDecoder().decode(written));
+    checkOpen(decodeStanding(written));
     return;
   }
   const others = await tx.getRange(allKeys(), { limit: 1 });
@@ -88,49 +98,41 @@ async function claimFormat(tx: Transaction): Promise<void> {
       got: 'keys of something else',
     });
   }
-  tx.set(formatKey, new TextEncoder().encode(`dgen ${formatNumber}`));
+  tx.set(formatKey, encodeStanding({ state: 'open' }));
 }
 
-function checkFormat(written: string): void {
-  const number = /^dgen (\d{1,9})$/.exec(written)?.[1];
-  if (number === undefined) {
-    throw new DGenError('store_not_ours', 'store', { expected: 'a format record' });
-  }
-  if (Number(number) > formatNumber) {
-    throw new DGenError('store_format', 'store', { expected: `at most ${formatNumber}`, got: number });
-  }
-}
-
-class PrefixedSpace implements KeySpace {
+export interface TenantParts {
+  readonly backend: Backend;
   readonly host: StoreHost;
-  readonly #backend: Backend;
-  readonly #prefix: Bytes;
+  readonly name: string;
+  /** Default true; see `SpaceParts`. */
+  readonly guarded?: boolean;
+}
 
-  constructor(backend: Backend, host: StoreHost, prefix: Bytes) {
-    this.host = host;
-    this.#backend = backend;
-    this.#prefix = prefix;
+/** The keys of one tenant. Throws `bad_option` for a name that is none. */
+export function spaceOfTenant({ backend, host, name, guarded = true }: TenantParts): KeySpace {
+  return new PrefixedSpace({ backend, host, prefix: concatBytes(tenantByte, tenantKey(name)), guarded });
+}
+
+export class TenantSpace implements Tenant {
+  readonly store: Store;
+  readonly name: string;
+  readonly host: StoreHost;
+  readonly #space: KeySpace;
+
+  constructor(store: Store, name: string, space: KeySpace) {
+    this.store = store;
+    this.name = name;
+    this.host = space.host;
+    this.#space = space;
   }
 
-  async begin(options: WaitOptions): Promise<StoreTransaction> {
-    checkWait(options);
-    return new PrefixedTransaction(await this.#backend.begin(options), this.#prefix);
+  begin(options: WaitOptions): Promise<StoreTransaction> {
+    return this.#space.begin(options);
   }
 
   watch(range: KeyRange): Watch {
-    checkRange(range);
-    return this.#backend.watch(underPrefix(this.#prefix, range));
-  }
-}
-
-class TenantSpace extends PrefixedSpace implements Tenant {
-  readonly store: Store;
-  readonly name: string;
-
-  constructor(store: Store, name: string, { backend, host }: { backend: Backend; host: StoreHost }) {
-    super(backend, host, concatBytes(tenantByte, tenantKey(name)));
-    this.store = store;
-    this.name = name;
+    return this.#space.watch(range);
   }
 }
 
@@ -141,85 +143,4 @@ function tenantKey(name: string): Bytes {
     throw new DGenError('bad_option', 'tenant name', { expected, got: String(name).slice(0, 64) });
   }
   return keyOf(name);
-}
-
-/** Adds the prefix on the way in, checks, and takes it off on the way out. */
-class PrefixedTransaction implements StoreTransaction {
-  readonly #inner: StoreTransaction;
-  readonly #prefix: Bytes;
-  #committed = false;
-
-  constructor(inner: StoreTransaction, prefix: Bytes) {
-    this.#inner = inner;
-    this.#prefix = prefix;
-  }
-
-  async get(key: Bytes): Promise<Bytes | undefined> {
-    this.#checkOpen();
-    return this.#inner.get(this.#key(key));
-  }
-
-  async getRange(range: KeyRange, options: RangeOptions): Promise<RangePage> {
-    this.#checkOpen();
-    checkRange(range);
-    checkRangeOptions(options);
-    const { items, more } = await this.#inner.getRange(this.#range(range), options);
-    const from = this.#prefix.length;
-    return { items: items.map(([key, value]) => [key.subarray(from), value]), more };
-  }
-
-  async commit(commit: Commit): Promise<CommitResult> {
-    this.#checkOpen();
-    this.#committed = true;
-    try {
-      return await this.#inner.commit(this.#checked(commit));
-    } finally {
-      this.#inner.close();
-    }
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
-
-  #checkOpen(): void {
-    if (this.#committed)
-      throw new DGenError('store_invalid', 'transaction', { expected: 'one before its commit' });
-  }
-
-  #checked(commit: Commit): Commit {
-    checkCommit(commit);
-    const full = {
-      ...commit,
-      reads: commit.reads.map((range) => this.#range(range)),
-      writes: commit.writes.map((write) => this.#mutation(write)),
-    };
-    return commit.id === undefined ? full : { ...full, id: concatBytes(this.#prefix, commit.id) };
-  }
-
-  #mutation(write: Mutation): Mutation {
-    if (write.type === 'clearRange') return { type: write.type, ...this.#range(write) };
-    return { ...write, key: this.#key(write.key) };
-  }
-
-  #key(key: Bytes): Bytes {
-    checkKey(key);
-    if (this.#prefix.length === 0) return key;
-    const full = concatBytes(this.#prefix, key);
-    checkKey(full);
-    return full;
-  }
-
-  #range(range: KeyRange): KeyRange {
-    return underPrefix(this.#prefix, range);
-  }
-}
-
-/**
- * The interval under the prefix. Bounds are cut to one byte more than a key may have, which changes nothing: a key between
- * a bound and its cut would have to be that long itself.
- */
-function underPrefix(prefix: Bytes, { begin, end }: KeyRange): KeyRange {
-  const bound = (bytes: Bytes) => concatBytes(prefix, bytes).subarray(0, limits.keyBytesMax + 1);
-  return { begin: bound(begin), end: bound(end) };
 }
