@@ -12,7 +12,7 @@ import {
 
 /**
  * Opens `sqlite:PATH` (a file, made when missing), `etcd://[user:password@]host:port[,host:port...][/prefix]`, `etcds://…`
- * (the same over TLS), or `memory:NAME` (of this operating-system process).
+ * (the same over TLS), `postgres://user:password@host:port/database`, or `memory:NAME` (of this operating-system process).
  * `OLD => NEW` is a store that is being moved from one address to another; see `movingStore`. Rejects with `bad_option` for
  * another address, and with the errors of the backend, of `openStore` and of `movingStore`.
  */
@@ -43,14 +43,18 @@ export async function backendAt(address: string, host: StoreHost): Promise<Backe
     const { etcdOptionsOf, openEtcd } = await import('../storage/etcd/index.ts');
     return openEtcd(etcdOptionsOf(address));
   }
+  if (scheme === 'postgres' || scheme === 'postgresql') {
+    const { openPostgres } = await import('../storage/postgres/index.ts');
+    return openPostgres({ url: address });
+  }
   if (scheme === 'memory') {
     const database = databases.get(rest) ?? new MemoryDatabase(host);
     databases.set(rest, database);
     return database.connect();
   }
   throw new DGenError('bad_option', 'store address', {
-    expected: 'sqlite:PATH, etcd://HOST:PORT or memory:NAME',
+    expected: 'sqlite:PATH, etcd://HOST:PORT, postgres://USER@HOST/DATABASE or memory:NAME',
     // Whatever it was meant to be, it may hold a password.
-    got: address.replace(/\/\/[^/]*@/, '//***@'),
+    got: address.replace(/\/\/.*@/s, '//***@'),
   });
 }

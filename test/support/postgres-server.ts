@@ -91,6 +91,15 @@ export class PostgresServer {
     return new PostgresServer(directory, await freePort(), user);
   }
 
+  /** Of the superuser. */
+  get user(): string {
+    return superuser;
+  }
+
+  get password(): string {
+    return password;
+  }
+
   get data(): string {
     return join(this.directory, 'data');
   }
@@ -149,7 +158,7 @@ export class PostgresServer {
         return;
       } catch (error) {
         if (performance.now() > end)
-          throw new Error(`the server does not start: ${this.log()}`, { cause: error });
+          throw new Error(`the server does not start: ${this.log().slice(-2_000)}`, { cause: error });
       }
       await sleep(20);
     }
@@ -197,7 +206,7 @@ export class PostgresServer {
   }
 
   log(): string {
-    return readFileSync(join(this.directory, 'log'), 'utf8').slice(-4_000);
+    return readFileSync(join(this.directory, 'log'), 'utf8');
   }
 
   async dispose(): Promise<void> {

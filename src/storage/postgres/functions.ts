@@ -37,20 +37,14 @@ const readSql = (schema: string): string => `
     END IF;
     IF p_reverse THEN
       OPEN items NO SCROLL FOR
-        SELECT i.key, i.value FROM ${schema}.dgen_item i
-          WHERE i.key >= p_begin AND i.key < p_end AND i.since <= snapshot
-        UNION ALL
-        SELECT p.key, p.value FROM ${schema}.dgen_past p
-          WHERE p.key >= p_begin AND p.key < p_end AND p.until > snapshot AND p.since <= snapshot
-        ORDER BY 1 DESC LIMIT p_limit + 1;
+        SELECT s.key, s.value FROM ${schema}.dgen_state s
+          WHERE s.key >= p_begin AND s.key < p_end AND s.since <= snapshot AND s.until > snapshot
+          ORDER BY s.key DESC LIMIT p_limit + 1;
     ELSE
       OPEN items NO SCROLL FOR
-        SELECT i.key, i.value FROM ${schema}.dgen_item i
-          WHERE i.key >= p_begin AND i.key < p_end AND i.since <= snapshot
-        UNION ALL
-        SELECT p.key, p.value FROM ${schema}.dgen_past p
-          WHERE p.key >= p_begin AND p.key < p_end AND p.until > snapshot AND p.since <= snapshot
-        ORDER BY 1 LIMIT p_limit + 1;
+        SELECT s.key, s.value FROM ${schema}.dgen_state s
+          WHERE s.key >= p_begin AND s.key < p_end AND s.since <= snapshot AND s.until > snapshot
+          ORDER BY s.key LIMIT p_limit + 1;
     END IF;
     LOOP
       FETCH items INTO key, value;

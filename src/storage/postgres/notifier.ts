@@ -18,6 +18,9 @@ import type { Statement, Workers } from './workers.ts';
 const changesMax = 1_000;
 /** After the connection failed in use: attempts to connect have their own pauses. */
 const pauseMs = 50;
+/** Of a pooler, to find out whether it shares sessions. */
+const probeRounds = 10;
+const probePauseMs = 5;
 
 export interface NotifierOptions {
   readonly settings: Settings;
@@ -25,6 +28,8 @@ export interface NotifierOptions {
   readonly connector: Connector;
   readonly workers: Workers;
 }
+
+type Query = (text: string, values: readonly unknown[]) => Promise<Rows>;
 
 interface Entry {
   readonly range: KeyRange;
@@ -100,16 +105,32 @@ export class Notifier {
   async #run(): Promise<void> {
     while (!this.#closed) {
       if (this.#entries.size === 0 && this.#untold === 0) await this.#latch.wait();
-      let connection: Connection | undefined;
-      try {
-        connection = await this.#options.connector.connect();
-        await this.#serve(connection);
-      } catch {
-        // What is watched is looked at again by the next connection; meanwhile who reads sees the error.
-        if (connection !== undefined) await this.#latch.wait(pauseMs);
-      }
-      if (!this.#closed) connection?.destroy();
+      const connection = await this.#options.connector.connect().catch(() => undefined);
+      if (connection === undefined) await this.#lookElsewhere();
+      else await this.#serveUntilLost(connection);
     }
+  }
+
+  /** The server may have no connection left for this, while others of ours work. */
+  async #lookElsewhere(): Promise<void> {
+    if (this.#closed || this.#entries.size === 0) return;
+    try {
+      await this.#look((text, values) => this.#ask({ text, values: () => values, changes: false }));
+      await this.#latch.wait(this.#options.settings.pollMs);
+    } catch {
+      // Nobody reaches the store. Who reads sees the error; what is watched is looked at when there is a connection again.
+      return;
+    }
+  }
+
+  async #serveUntilLost(connection: Connection): Promise<void> {
+    try {
+      await this.#serve(connection);
+    } catch {
+      // What is watched is looked at again over the next connection.
+      await this.#latch.wait(pauseMs);
+    }
+    if (!this.#closed) connection.destroy();
   }
 
   /** Returns when the backend was closed, throws when the connection is of no use any more. */
@@ -121,7 +142,7 @@ export class Notifier {
     }
     while (!this.#closed) {
       await this.#tell(connection);
-      if (this.#entries.size > 0) await this.#look(connection);
+      if (this.#entries.size > 0) await this.#look((text, values) => connection.query(text, values));
       if (connection.lost) throw new Error('the connection was lost');
       await this.#latch.wait(this.#entries.size > 0 ? this.#options.settings.pollMs : undefined);
     }
@@ -140,10 +161,10 @@ export class Notifier {
     await connection.query(`SELECT ${this.#options.settings.schema}.dgen_ring($1)`, [version]);
   }
 
-  async #look(connection: Connection): Promise<void> {
+  async #look(query: Query): Promise<void> {
     const seen = this.#seen;
     const text = `SELECT * FROM ${this.#options.settings.schema}.dgen_changes($1, $2)`;
-    const rows = await connection.query(text, [seen, changesMax + 1]);
+    const rows = await query(text, [seen, changesMax + 1]);
     const [version, known] = [Number(rows[0]?.[0]), Number(rows[0]?.[1])];
     // A version that went back is another history: a fail-over that lost commits, or a backup.
     const isOther = version < seen;
@@ -155,19 +176,21 @@ export class Notifier {
 
   /**
    * Whether a pooler lets this connection and the others share sessions of the server. Then it would be deaf, and others
-   * might get what is meant for it. A session that is ours alone answers with the same process each time, and with no other's.
+   * might get what is meant for it. A session that is ours alone answers with the same process each time, and with no
+   * other's. Not to notice it, among the traffic of others, does no harm but that notifications do not arrive.
    */
   async #isShared(connection: Connection): Promise<boolean> {
     if (!connection.pooled) return false;
     const text = 'SELECT pg_catalog.pg_backend_pid()';
-    const here = async () => Number((await connection.query(text))[0]?.[0]);
-    const elsewhere = async () =>
-      Number((await this.#ask({ text, values: () => [], changes: false }))[0]?.[0]);
-    const others = [];
-    const own = [await here()];
-    others.push(await elsewhere(), await elsewhere());
-    own.push(await here(), await here());
-    return own.some((pid) => pid !== own[0]) || others.some((pid) => own.includes(pid));
+    const pidIn = (rows: Rows) => rows[0]?.[0];
+    const own = pidIn(await connection.query(text));
+    for (let round = 0; round < probeRounds; round++) {
+      // Right after an answer the pooler would give each the session that it had.
+      await new Promise<void>((resolve) => this.#options.timers.after(Math.random() * probePauseMs, resolve));
+      if (pidIn(await this.#ask({ text, values: () => [], changes: false })) === own) return true;
+      if (pidIn(await connection.query(text)) !== own) return true;
+    }
+    return false;
   }
 
   async #ask(statement: Statement): Promise<Rows> {

@@ -8,6 +8,7 @@
 // item: what there is now; `since` is the version that wrote it.
 // past: what there was, from `since` until it was changed at `until`. `since` null: there was nothing. So it holds both
 // what older snapshots see and which keys each version changed.
+// state: both together, with no condition of their own, so that a range of them is read in order from the two indexes.
 // marker: idempotency ids.
 import { DGenError } from '../../errors/error.ts';
 import type { Connection } from './connection.ts';
@@ -36,6 +37,9 @@ const tablesSql = (schema: string): string => `
   CREATE TABLE ${schema}.dgen_past (
     key bytea NOT NULL, until bigint NOT NULL, since bigint, value bytea, PRIMARY KEY (key, until)) WITH (${busy});
   CREATE INDEX dgen_past_until ON ${schema}.dgen_past (until);
+  CREATE VIEW ${schema}.dgen_state AS
+    SELECT key, value, since, 9223372036854775807 AS until FROM ${schema}.dgen_item
+    UNION ALL SELECT key, value, since, until FROM ${schema}.dgen_past;
   CREATE TABLE ${schema}.dgen_marker (
     id bytea PRIMARY KEY, attempt integer NOT NULL, version bigint NOT NULL) WITH (${busy});
   CREATE INDEX dgen_marker_version ON ${schema}.dgen_marker (version);
