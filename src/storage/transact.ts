@@ -78,6 +78,8 @@ class Attempts<T> {
   /** Of the attempts in doubt. */
   readonly #outcomes: Map<number, Outcome<T>> = new Map();
   #doubt: DGenError | undefined;
+  /** The last error that was no end of a wait. */
+  #refusal: unknown;
 
   constructor(space: KeySpace, body: (tx: Transaction) => Promise<T> | T, options: TransactOptions) {
     const { clock, timers, random } = space.host;
@@ -157,6 +159,7 @@ class Attempts<T> {
   /** Waits before the next attempt, or throws what ends them. */
   async #pause(error: unknown, attempt: number): Promise<undefined> {
     if (hasCode(error, 'store_commit_unknown')) this.#doubt = error as DGenError;
+    if (!hasCode(error, 'timeout') && !hasCode(error, 'aborted')) this.#refusal = error;
     if (this.#lifetime.reason === undefined && !retried.some((code) => hasCode(error, code)))
       throw this.#final(error);
     const maxMs = hasCode(error, 'store_conflict')
@@ -164,16 +167,17 @@ class Attempts<T> {
       : Math.min(outagePauseMsMax, 5 * 2 ** attempt);
     const pauseMs = (this.#space.host.random.uint32() / 2 ** 32) * maxMs;
     await this.#lifetime.sleep(pauseMs).catch((reason: unknown) => {
-      throw this.#final(reason, error);
+      throw this.#final(reason);
     });
     return undefined;
   }
 
-  #final(error: unknown, cause?: unknown): unknown {
+  #final(error: unknown): unknown {
     if (this.#doubt !== undefined)
       return new DGenError('store_commit_unknown', 'transaction', { cause: error });
     const { reason } = this.#lifetime;
-    if (error !== reason || cause === undefined || cause === reason) return error;
+    const cause = this.#refusal;
+    if (error !== reason || cause === undefined) return error;
     const code = hasCode(reason, 'aborted') ? 'aborted' : 'timeout';
     return new DGenError(code, 'transaction', { cause, maybeExecuted: false });
   }
