@@ -29,4 +29,6 @@ export function etcdTarget(server: EtcdServer): Promise<ConformanceTarget> {
   });
 }
 
-export const lacks = { dropNotifications: 'events of the watch are not hints: a lost one is a broken connection' };
+export const lacks = {
+  dropNotifications: 'events of the watch are not hints: a lost one is a broken connection',
+};

@@ -2,6 +2,8 @@
 // reconnect in silence and with pauses of minutes, share connections between channels, and use a proxy of the
 // environment. All of that is off, so a call is sent once or not at all, and a channel that has lost its connection is
 // thrown away by its owner.
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import type * as Grpc from '@grpc/grpc-js';
 import type { Driver, GrpcPackage } from './driver.ts';
 import { RpcError } from './errors.ts';
@@ -47,14 +49,14 @@ export class Channel {
 
   constructor({ driver, endpoint, tls }: ChannelOptions) {
     this.#driver = driver;
-    this.#client = new driver.grpc.Client(`dns:${endpoint}`, credentials(driver.grpc, tls), {
+    this.#client = new driver.grpc.Client(`dns:${endpoint}`, credentials(driver.grpc, endpoint, tls), {
       'grpc.enable_retries': 0,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
       'grpc.service_config_disable_resolution': 1,
       'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': receiveBytesMax,
-      ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
+      'grpc.ssl_target_name_override': nameToAskFor(hostToVerify(endpoint, tls)),
     });
     this.#metadata = this.#newMetadata(undefined);
   }
@@ -148,14 +150,34 @@ export class Channel {
   }
 }
 
-function credentials(grpc: GrpcPackage, tls: TlsMaterial | undefined): Grpc.ChannelCredentials {
+function credentials(
+  grpc: GrpcPackage,
+  endpoint: string,
+  tls: TlsMaterial | undefined,
+): Grpc.ChannelCredentials {
   if (tls === undefined) return grpc.credentials.createInsecure();
-  return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert);
+  const host = hostToVerify(endpoint, tls);
+  return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, {
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate as never),
+  });
+}
+
+/** The name or address that the server's certificate has to show. */
+function hostToVerify(endpoint: string, tls: TlsMaterial | undefined): string {
+  return tls?.serverName ?? endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
+}
+
+/** The greeting of TLS takes no addresses, and the package would put one there: then any name will do. */
+function nameToAskFor(host: string): string {
+  return isIP(host) === 0 ? host : 'etcd';
 }
 
 function rpcError(error: unknown): RpcError {
   const { details } = (error ?? {}) as { details?: unknown };
-  return new RpcError(typeof details === 'string' && details !== '' ? details : String(error), {
-    cause: error,
-  });
+  const text = typeof details === 'string' && details !== '' ? details : String(error);
+  const tidy = text
+    .replace(/Resolution note:\s*$/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return new RpcError(tidy, { cause: error });
 }
