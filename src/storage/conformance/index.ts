@@ -11,6 +11,7 @@ import { basicCases } from './basic.ts';
 import { historyCases } from './histories.ts';
 import { isolationCases } from './isolation.ts';
 import { lifetimeCases } from './lifetime.ts';
+import { movedCases } from './moved.ts';
 import { outageCases } from './outages.ts';
 import { outcomeCases } from './outcome.ts';
 import { type ConformanceCase, openBench } from './support.ts';
@@ -60,6 +61,7 @@ const cases: readonly ConformanceCase[] = [
   ...watchCases,
   ...watchOutageCases,
   ...outageCases,
+  ...movedCases,
 ];
 
 /** All cases for one backend. Throws for a `skip` that names no case, and for a reason that says nothing. */
