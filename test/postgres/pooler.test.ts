@@ -2,7 +2,7 @@
 // transactions are as correct, and watches go by the poll alone.
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { rangeOfKey } from '../../src/storage/index.ts';
+import { rangeOfKey, type Tenant, transact } from '../../src/storage/index.ts';
 import { type Bouncer, type BouncerOptions, startBouncer } from '../support/pgbouncer.ts';
 import {
   countAt,
@@ -68,6 +68,35 @@ describe('behind pgbouncer', () => {
     await set(two, key('w'), 'x');
     await watch.changed;
   });
+
+  test(
+    'where sessions have another isolation level by default, which cannot be set here, all is exact',
+    timeout,
+    async (t) => {
+      const { port } = await bouncer(t, { mode: 'transaction', poolSize: 6 });
+      for (const level of ['repeatable read', 'serializable']) {
+        const database = level.replace(' ', '_');
+        await file.server.sql(`CREATE DATABASE ${database}`);
+        await file.server.sql(`ALTER DATABASE ${database} SET default_transaction_isolation = '${level}'`);
+        const url = file.server.url({ port, database });
+        const tenants = [
+          await openTenant(t, { url }),
+          await openTenant(t, { url }),
+          await openTenant(t, { url }),
+        ];
+        const adds = async (tenant: Tenant): Promise<void> => {
+          for (let i = 0; i < 10; i++) {
+            await increment(tenant, key('n'));
+            await transact(tenant, (tx) => tx.add(key('blind'), 1n), { timeoutMs: 20_000 });
+          }
+        };
+        await Promise.all(tenants.map(adds));
+        const sum = await transact(tenants[0] as Tenant, (tx) => tx.get(key('blind')), { timeoutMs: 5_000 });
+        assert.equal(await countAt(tenants[0] as Tenant, key('n')), 30);
+        assert.equal(Buffer.from(sum ?? []).readBigUInt64LE(), 30n);
+      }
+    },
+  );
 
   test('settings of a session are left alone where it is not ours', timeout, async (t) => {
     const { port } = await bouncer(t, { mode: 'transaction', poolSize: 1 });

@@ -151,6 +151,7 @@ class PostgresTransaction implements StoreTransaction {
   readonly #parts: TransactionParts;
   #first: Promise<unknown> | undefined;
   #snapshot: number | undefined;
+  #committing = false;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
@@ -172,16 +173,18 @@ class PostgresTransaction implements StoreTransaction {
 
   async commit(commit: Commit): Promise<CommitResult> {
     this.#parts.lifetime.check();
+    this.#committing = true;
     try {
       const isNothing = commit.writes.length === 0 && commit.id === undefined && commit.reads.length === 0;
       return isNothing ? { applied: 'now' } : await this.#commit(commitParameters(commit, this.#snapshot));
     } finally {
+      this.#committing = false;
       this.close();
     }
   }
 
   close(): void {
-    this.#parts.lifetime.end(closedError());
+    if (!this.#committing) this.#parts.lifetime.end(closedError());
   }
 
   /** The first read fixes the snapshot. Others that come meanwhile wait for it; if it fails, the next one is the first. */

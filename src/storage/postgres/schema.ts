@@ -47,14 +47,18 @@ const tablesSql = (schema: string): string => `
 
 /**
  * What makes the tables and functions in a schema, which is made too if it is missing; nothing if they are there. One statement, so
- * all of it or nothing, whoever else does the same at that moment.
+ * all of it or nothing, whoever else does the same at that moment. It asks the tables of the catalog, since functions such as
+ * `to_regclass` may answer from before the lock.
  */
 export function creationSql(schema: string): string {
   return `DO $dgen$ BEGIN
   PERFORM pg_catalog.set_config('lock_timeout', '10000', true);
   PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('dgen create ${schema}', 0));
-  IF pg_catalog.to_regclass('${schema}.dgen_head') IS NOT NULL THEN RETURN; END IF;
-  IF pg_catalog.to_regnamespace('${schema}') IS NULL THEN CREATE SCHEMA ${schema}; END IF;
+  IF EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = '${schema}' AND c.relname = 'dgen_head') THEN RETURN; END IF;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = '${schema}') THEN
+    CREATE SCHEMA ${schema};
+  END IF;
   ${tablesSql(schema)}
   ${functionsSql(schema)}
 END $dgen$`;
@@ -77,16 +81,16 @@ export async function prepareSchema(connection: Connection, schema: string): Pro
   }
 }
 
-/** "Exists already": a table of somebody else has the name of one of ours, ours are made under a lock. */
-const duplicates = ['42P07', '42710', '42723'];
+/** "Exists already": something of somebody else has the name of one of ours, unless there is a head by now. */
+const duplicates = ['42P06', '42P07', '42710', '42723', '23505'];
 
 async function create(connection: Connection, schema: string): Promise<void> {
   try {
     await connection.query(creationSql(schema));
   } catch (error) {
-    const state = sqlState(error);
-    if (state === undefined || !duplicates.includes(state)) throw error;
-    throw notOurs(schema, error);
+    if (!duplicates.includes(sqlState(error) ?? '')) throw error;
+    const [found] = await connection.query('SELECT pg_catalog.to_regclass($1)', [`${schema}.dgen_head`]);
+    if (found?.[0] === null) throw notOurs(schema, error);
   }
 }
 
