@@ -26,6 +26,9 @@ const storeTimeoutMs = 5_000;
 const cacheMs = 1_000;
 /** Who dials waits for a store that is away no longer than this, and goes by the last address known. */
 const findTimeoutMs = 1_000;
+/** The same, where an address is known already. */
+const confirmTimeoutMs = 250;
+const learntMax = 10_000;
 const creationMax = 2 ** 32 - 1;
 const unprovenMax = 16;
 
@@ -33,6 +36,8 @@ export class Directory {
   readonly #tenant: Tenant;
   readonly #cache: Map<string, { readonly record: NodeRecord | undefined; readonly readAt: number }> =
     new Map();
+  /** What registries know from their members, by node: it needs no store. */
+  readonly #learnt: Map<string, { readonly creation: number; readonly address: NodeAddress }> = new Map();
 
   constructor(tenant: Tenant) {
     this.#tenant = tenant;
@@ -84,18 +89,38 @@ export class Directory {
     );
   }
 
-  /** Where a node listens, by a record at most a second old, or by the last one known while the store cannot be reached. */
-  async find(name: string, now: number): Promise<NodeRecord | undefined> {
+  /** Takes note of where a start of a node listens, unless a later start is known. */
+  learn(name: string, creation: number, address: NodeAddress): void {
+    const known = this.#learnt.get(name);
+    if (known !== undefined && known.creation >= creation) return;
+    if (this.#learnt.size >= learntMax) this.#learnt.clear();
+    this.#learnt.set(name, { creation, address });
+  }
+
+  /**
+   * Where a node listens, by a record at most a second old; while the store does not answer, by the last record or member of that
+   * node that is known here. `undefined` when it does not listen. Rejects with the errors of the store when nothing is known.
+   */
+  async find(name: string, now: number): Promise<NodeAddress | undefined> {
     const cached = this.#cache.get(name);
-    if (cached !== undefined && now - cached.readAt < cacheMs) return cached.record;
+    if (cached !== undefined && now - cached.readAt < cacheMs) return cached.record?.address ?? undefined;
+    const known = this.#lastKnown(name);
     try {
-      const record = await this.#read(name, findTimeoutMs);
+      const record = await this.#read(name, known === undefined ? findTimeoutMs : confirmTimeoutMs);
       this.#cache.set(name, { record, readAt: now });
-      return record;
+      return record?.address ?? undefined;
     } catch (error) {
-      if (cached !== undefined) return cached.record;
-      throw error;
+      if (known === undefined) throw error;
+      return known;
     }
+  }
+
+  #lastKnown(name: string): NodeAddress | undefined {
+    const record = this.#cache.get(name)?.record;
+    const learnt = this.#learnt.get(name);
+    if (learnt === undefined || (record !== undefined && record.creation > learnt.creation))
+      return record?.address ?? undefined;
+    return learnt.address;
   }
 
   /** The shared secret of the cluster: the first node makes it. Who reads the store belongs to the cluster. */

@@ -68,6 +68,7 @@ export class Node implements RegistryNode {
   readonly machineId: string;
   readonly unprovenFormers: readonly number[];
   readonly #distribution: Distribution;
+  readonly #directory: Directory;
   readonly #ownStore: Store | undefined;
   readonly #guards: Set<() => void>;
   readonly #registries: Set<Registry> = new Set();
@@ -81,6 +82,7 @@ export class Node implements RegistryNode {
     this.machineId = parts.machineId;
     this.unprovenFormers = parts.unprovenFormers;
     this.#distribution = parts.distribution;
+    this.#directory = parts.directory;
     this.#ownStore = parts.ownStore;
     this.#guards = parts.guards;
   }
@@ -105,7 +107,7 @@ export class Node implements RegistryNode {
       });
       opened.push(assembly.distribution);
       const node = new Node({ ...assembly, ownStore });
-      await node.#listen(options, assembly.directory);
+      await node.#listen(options);
       return node;
     } catch (error) {
       for (const one of opened.reverse()) await one.close();
@@ -113,14 +115,14 @@ export class Node implements RegistryNode {
     }
   }
 
-  async #listen(options: NodeOptions, directory: Directory): Promise<void> {
+  async #listen(options: NodeOptions): Promise<void> {
     const wish = options.listen ?? {};
     if (wish !== false) {
       const { advertise, ...listen } = wish;
       const bound = await this.#distribution.listen(listen);
       this.#address = { host: advertise ?? bound.host, port: bound.port };
     }
-    await directory.announce(this.name, {
+    await this.#directory.announce(this.name, {
       creation: this.runtime.creation,
       address: this.#address,
       machineId: this.machineId,
@@ -195,6 +197,11 @@ export class Node implements RegistryNode {
     return this.#distribution.isConnected(atom(node));
   }
 
+  /** @internal What a registry knows of another node: for connecting to it while the store is away. */
+  learnAddress(node: string, creation: number, address: NodeAddress): void {
+    this.#directory.learn(node, creation, address);
+  }
+
   /** Calls `observer` when a link to a node comes up or goes down, which it must not throw at. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void {
     const stopUp = this.#distribution.onNodeUp(({ node }) => observer(node.name, true));
@@ -255,6 +262,7 @@ interface NodeParts {
   readonly machineId: string;
   readonly unprovenFormers: readonly number[];
   readonly distribution: Distribution;
+  readonly directory: Directory;
   readonly guards: Set<() => void>;
   readonly ownStore: Store | undefined;
 }
@@ -266,12 +274,7 @@ interface Order {
   readonly tenant: Tenant;
 }
 
-async function assemble({
-  options,
-  name,
-  host,
-  tenant,
-}: Order): Promise<Omit<NodeParts, 'ownStore'> & { directory: Directory }> {
+async function assemble({ options, name, host, tenant }: Order): Promise<Omit<NodeParts, 'ownStore'>> {
   const machineId = thisMachine();
   const directory = new Directory(tenant);
   const cookie =
@@ -290,8 +293,8 @@ async function assemble({
       for (const guard of guards) guard();
     },
     resolve: async (node) => {
-      const record = await directory.find(node.name, host.clock.now());
-      return record?.address == null ? [] : [record.address];
+      const address = await directory.find(node.name, host.clock.now());
+      return address === undefined ? [] : [address];
     },
   });
   runtime.attach(distribution);

@@ -185,6 +185,7 @@ export class Elector implements Behaviour {
       if (!this.#coordination.infos.has(member)) this.#answered.delete(member);
     const byNode = new Map<string, MemberInfo[]>();
     for (const info of this.#coordination.infos.values()) {
+      if (info.address !== null) this.#node.learnAddress(info.node, info.creation, info.address);
       const others = byNode.get(info.node);
       if (others === undefined) byNode.set(info.node, [info]);
       else others.push(info);

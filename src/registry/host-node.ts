@@ -25,6 +25,8 @@ export interface RegistryNode {
   isConnected(node: string): boolean;
   /** False when it cannot be reached now. Never rejects. */
   connect(node: string): Promise<boolean>;
+  /** Where a node listens, and which start of it, by its member record: for connecting to it while the store is away. It must be cheap. */
+  learnAddress(node: string, creation: number, address: NodeAddress): void;
   /** Called when a link to a node comes up or goes down. Returns how to stop that. */
   onLink(observer: (node: string, up: boolean) => void): () => void;
   /** Has `guard` run before anything that came from other nodes is acted on. It must be cheap. Returns how to stop that. */

@@ -115,6 +115,34 @@ async function restartUnderLoad(t: TestContext, store: FaultyStore): Promise<voi
   await admitNewcomer(standing);
 }
 
+/**
+ * Under load the store loses something, for times up to four leases, again and again. `lose` resolves with what undoes it. No call
+ * fails and no process is harmed, whether the store as a whole was away or not.
+ */
+export async function lossUnderLoad(
+  t: TestContext,
+  address: string,
+  lose: () => Promise<() => Promise<void>>,
+): Promise<void> {
+  const nothing = async (): Promise<void> => undefined;
+  const standing = await stand(t, { address, takeAway: nothing, bringBack: nothing });
+  const { nodes, kept } = standing;
+  await Promise.all(nodes.map((node) => node.churn(contested)));
+  for (const lostMs of [200, 1_000, 2_500]) {
+    await sleep(1_000);
+    const undo = await lose();
+    await sleep(lostMs);
+    await undo();
+  }
+  await sleep(1_500);
+  assert.deepEqual(failuresOf(await judge(t, nodes)), {});
+  await checkUnharmed(standing);
+  await checkRecovered(t, nodes);
+  await freeContested(nodes);
+  await showExactly(nodes, [...kept, ...nodes.map((node) => `back-${node.name}`)]);
+  await admitNewcomer(standing);
+}
+
 /** What the load has left behind. */
 async function freeContested(nodes: readonly RemoteNode[]): Promise<void> {
   for (const node of nodes) await node.order({ do: 'unregister', names: contested.names });
