@@ -192,14 +192,17 @@ export class Cluster {
   }
 
   /** Starts a node and resolves when its member serves. */
-  async start(name: string, more: { port?: number; options?: RegistryOptions } = {}): Promise<RemoteNode> {
+  async start(
+    name: string,
+    more: { port?: number; options?: RegistryOptions; store?: string } = {},
+  ): Promise<RemoteNode> {
     const node = new RemoteNode(name);
     this.#nodes.push(node);
-    const { port, options = this.options } = more;
+    const { port, options = this.options, store = this.store } = more;
     await node.order({
       do: 'start',
       name,
-      store: this.store,
+      store,
       options,
       ...(port === undefined ? {} : { port }),
     });
