@@ -1,11 +1,13 @@
 // `npm run bench`: measures each thing beside its floor in the same run, prints a table, and with `--json FILE` writes the
-// rows as JSON. `--part a,b` runs a part. Medians; the machine that ran it is named above the table.
+// rows as JSON. `--part a,b` runs a part. Medians; the machine that ran it is named above the table. `--store ADDRESS` names a
+// store that `store-cost` tries with real nodes, too.
 import { writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { deathNoticed, failover, registerThreeNodes } from './cluster.ts';
 import { callLocalByName } from './local-by-name.ts';
 import { benchRemoteCalls } from './remote-call.ts';
+import { benchStoreCost, type StoreCostRow } from './store-cost.ts';
 import { whereisVersusMap } from './whereis.ts';
 
 interface Row {
@@ -20,7 +22,7 @@ interface Row {
   readonly goal: string;
 }
 
-const rows: Row[] = [];
+const rows: (Row | StoreCostRow)[] = [];
 
 function report(row: Omit<Row, 'ratio'>): void {
   const full = { ...row, ratio: row.value / row.baseline };
@@ -125,11 +127,22 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
       goal: 'ratio <= 1.5',
     });
   },
+  async 'store-cost'() {
+    rows.push(
+      ...(await benchStoreCost({ largest: options.part !== undefined, stores: options.store ?? [] })),
+    );
+  },
 };
 
 let floor64: number | undefined;
 
-const { values: options } = parseArgs({ options: { json: { type: 'string' }, part: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    part: { type: 'string' },
+    store: { type: 'string', multiple: true },
+  },
+});
 const wanted = options.part?.split(',') ?? Object.keys(benchmarks);
 const model = cpus()[0]?.model ?? 'unknown processor';
 console.log(
