@@ -49,7 +49,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Backend> {
   const { timers, clock } = nodeHost();
   const client = await loadDriver();
   const connector = new Connector({ client, settings, timers, clock });
-  const { timeoutMs = limits.transactionMsMax, signal } = options;
+  const { timeoutMs } = settings;
+  const { signal } = options;
   const lifetime = new Lifetime({ timers, timeoutMs, signal, what: 'opening the PostgreSQL store' });
   const workers = new Workers(connector, settings.connectionsMax - 1);
   try {

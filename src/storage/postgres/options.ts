@@ -30,7 +30,7 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds without an answer after which a connection counts as dead, 100 to 60000. Default 3000. */
   readonly answerTimeoutMs?: number;
-  /** Milliseconds for opening, in which a server that cannot be reached is tried again. Default 5000. */
+  /** Milliseconds for opening, 1 to 2147483647, in which a server that cannot be reached is tried again. Default 5000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -58,6 +58,7 @@ export interface Settings {
   readonly pollMs: number;
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;
+  readonly timeoutMs: number;
 }
 
 /** Throws `bad_option`, also for a file of `url` that cannot be read. */
@@ -88,6 +89,7 @@ export function settingsOf(options: PostgresOptions): Settings {
     pollMs: integer('pollMs', options.pollMs ?? number('pollMs') ?? 500, [10, 60_000]),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs ?? 3_000, [100, 60_000]),
     answerTimeoutMs: integer('answerTimeoutMs', options.answerTimeoutMs ?? 3_000, [100, 60_000]),
+    timeoutMs: integer('timeoutMs', options.timeoutMs ?? 5_000, [1, 2_147_483_647]),
   };
 }
 
