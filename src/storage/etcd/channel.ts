@@ -45,6 +45,8 @@ export class Channel {
   readonly #driver: Driver;
   readonly #client: Grpc.Client;
   readonly #sockets: OwnedSockets = new OwnedSockets();
+  /** Without a token: whoever asks for one must not show an old one. */
+  readonly #anonymous: Grpc.Metadata;
   #metadata: Grpc.Metadata;
 
   constructor({ driver, endpoint, tls }: ChannelOptions) {
@@ -58,7 +60,8 @@ export class Channel {
       'grpc.max_receive_message_length': receiveBytesMax,
       'grpc.ssl_target_name_override': nameToAskFor(hostToVerify(endpoint, tls)),
     });
-    this.#metadata = this.#newMetadata(undefined);
+    this.#anonymous = this.#newMetadata(undefined);
+    this.#metadata = this.#anonymous;
   }
 
   /** Of all further calls; undefined: none. */
@@ -94,7 +97,7 @@ export class Channel {
             requestSerialize,
             responseDeserialize,
             request,
-            this.#metadata,
+            method === 'Authenticate' ? this.#anonymous : this.#metadata,
             settle,
           ),
         );
@@ -179,5 +182,5 @@ function rpcError(error: unknown): RpcError {
     .replace(/Resolution note:\s*$/, '')
     .replace(/\s+/g, ' ')
     .trim();
-  return new RpcError(tidy, { cause: error });
+  return new RpcError(tidy);
 }

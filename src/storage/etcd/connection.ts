@@ -63,13 +63,10 @@ export class Connection {
     this.#channel = new Channel(options);
   }
 
-  /** The server's quota is used up: it takes no writes. */
-  get outOfSpace(): boolean {
+  /** Whether the server's quota is used up, so that it takes no writes. Rejects as `call`. */
+  async isOutOfSpace(lifetime: Lifetime): Promise<boolean> {
+    if (this.#outOfSpace) this.#note(await this.call('Status', {}, lifetime));
     return this.#outOfSpace;
-  }
-
-  get usable(): boolean {
-    return this.#state === 'open';
   }
 
   /**

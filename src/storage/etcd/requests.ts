@@ -40,27 +40,22 @@ export async function repeatable<M extends ReadMethod>(
 
 /**
  * Hands a transaction over. Rejects with `store_commit_unknown` once it was, unless the server refused it; before, with the
- * lifetime's reason and what `Cluster.connection` rejects with.
+ * lifetime's reason and what `repeatable` rejects with.
  */
 export async function handOver(
   cluster: Cluster,
   lifetime: Lifetime,
   { request, writes }: { readonly request: TxnRequest; readonly writes: boolean },
 ): Promise<TxnReply> {
-  if (!writes) {
-    checkSpace(await cluster.connection(lifetime));
-    return repeatable(cluster, lifetime, ['Txn', request]);
-  }
   for (let tries = 0; ; tries++) {
-    const connection = await cluster.connection(lifetime);
-    checkSpace(connection);
+    const connection = await connectionWithSpace(cluster, lifetime);
+    if (!writes) return repeatable(cluster, lifetime, ['Txn', request]);
     try {
       const reply = await connection.call('Txn', request, lifetime);
       cluster.note(reply.header);
       return reply;
     } catch (error) {
-      const isSent = !(error instanceof RpcError) || error.sent;
-      if (!isSent) {
+      if (error instanceof RpcError && !error.sent) {
         if (lifetime.reason !== undefined) throw lifetime.reason;
         connection.retire('not connected');
         if (tries < triesMax) continue;
@@ -72,8 +67,12 @@ export async function handOver(
 }
 
 /** A store that takes no writes is out of reach for everything that is about to write. */
-function checkSpace(connection: Connection): void {
-  if (!connection.outOfSpace) return;
+async function connectionWithSpace(cluster: Cluster, lifetime: Lifetime): Promise<Connection> {
+  const connection = await cluster.connection(lifetime);
+  const isFull = await connection.isOutOfSpace(lifetime).catch((error: unknown) => {
+    throw lifetime.reason ?? storeError(error);
+  });
+  if (!isFull) return connection;
   const expected = 'room below --quota-backend-bytes: compact, defragment, and disarm the alarm';
   throw new DGenError('store_unavailable', 'etcd has raised NOSPACE', { expected });
 }
