@@ -235,9 +235,56 @@ describe('what the server says while it commits', () => {
       );
       assert.equal(error.code, code, `${state}: ${String(error)}`);
     }
+    // The same while the transaction ends, when all of its statements have succeeded.
+    await file.server.sql(`DROP TRIGGER fail ON ${schema}.dgen_item;
+      CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ${schema}.dgen_item DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION ${schema}.fail()`);
+    const late = await backend.begin({ timeoutMs: 5_000 });
+    await late.get(key('a'));
+    const reads = [{ begin: key('a'), end: key('b') }];
+    const last = [{ type: 'set', key: key('a'), value: Buffer.from('40001') }] as const;
+    assert.equal((await errorOf(late.commit({ reads, writes: last }))).code, 'store_conflict');
+    const after = await backend.begin({ timeoutMs: 5_000 });
+    assert.equal(await after.get(key('a')), undefined);
     // Refusals that cannot be a conflict are asked for again, and then have another name.
     const blind = await backend.begin({ timeoutMs: 5_000 });
     const writes = [{ type: 'set', key: key('a'), value: Buffer.from('40001') }] as const;
     assert.equal((await errorOf(blind.commit({ reads: [], writes }))).code, 'store_unavailable');
   });
+});
+
+describe('a server that waits for a standby that is not there', () => {
+  test(
+    'leaves the commit in doubt, also when somebody ends the wait; others are refused meanwhile',
+    timeout,
+    async (t) => {
+      const schema = newSchema();
+      const backend = await openBackend(t, { url: file.server.url(), schema });
+      const other = await openBackend(t, { url: file.server.url(), schema });
+      const configure = async (names: string): Promise<void> => {
+        file.server.configure({ synchronous_standby_names: names });
+        await file.server.sql('SELECT pg_reload_conf()');
+      };
+      t.after(() => configure(''));
+      const commit = async (from: typeof backend, value: number, timeoutMs: number) => {
+        const tx = await from.begin({ timeoutMs });
+        const writes = [{ type: 'set', key: key('a'), value: Uint8Array.of(value) }] as const;
+        return tx.commit({ reads: [], writes, id: key('id', String(value)) });
+      };
+      await configure('nowhere');
+      const first = errorOf(commit(backend, 1, 5_000));
+      const waits = async () =>
+        (await file.server.sql("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")).length;
+      await until(async () => (await waits()) === 1, 'the commit waits');
+      assert.equal((await errorOf(commit(other, 2, 600))).code, 'store_unavailable');
+      await file.server.sql(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+      );
+      const error = await first;
+      assert.match(error.message, /^store_commit_unknown: .*canceling wait for synchronous replication/);
+      await configure('');
+      assert.equal((await commit(other, 1, 5_000)).applied, 'earlier');
+      assert.equal((await commit(other, 2, 5_000)).applied, 'now');
+    },
+  );
 });

@@ -45,7 +45,8 @@ describe('an address', () => {
     ['postgres://u:SECRET@h', 'another form'],
     ['postgres://u:SECRET@h:99999/db', 'another form'],
     ['mysql://u:SECRET@h/db', 'another form'],
-    ['postgres://u:SECRET%@h/db', 'a bare %'],
+    ['postgres://u:SECRET%@h/db', 'after a %'],
+    ['postgres://u:SECRET%ff@h/db', 'after a %'],
     [
       'postgres://u:SECRET@h/db?sslmode=prefer',
       'sslmode: expected disable, require, verify-ca, verify-full, got prefer',

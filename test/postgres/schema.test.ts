@@ -55,6 +55,26 @@ describe('the schema', () => {
   });
 });
 
+test('a commit is flushed also where the server would not', timeout, async (t) => {
+  const schema = newSchema();
+  await openBackend(t, { url: file.server.url(), schema });
+  const client = await file.server.client();
+  t.after(() => client.end());
+  const level = async (): Promise<unknown> =>
+    ((await client.query('SHOW synchronous_commit')).rows as { synchronous_commit: string }[])[0]
+      ?.synchronous_commit;
+  const levels: unknown[] = [];
+  for (const before of ['off', 'remote_apply']) {
+    await client.query(`SET synchronous_commit = ${before}; BEGIN`);
+    await client.query(
+      `SELECT ${schema}.dgen_commit(1000, NULL, '{}', '{}', '{set}', '{a}', '{b}', NULL, 0)`,
+    );
+    levels.push(await level());
+    await client.query('COMMIT');
+  }
+  assert.deepEqual([...levels, await level()], ['on', 'remote_apply', 'remote_apply']);
+});
+
 describe('markers', () => {
   test(
     'go when they are older than ten minutes, a few with each commit, and not before',

@@ -158,7 +158,12 @@ export class Notifier {
     if (this.#untold === 0) return;
     const version = this.#untold;
     this.#untold = 0;
-    await connection.query(`SELECT ${this.#options.settings.schema}.dgen_ring($1)`, [version]);
+    try {
+      await connection.query(`SELECT ${this.#options.settings.schema}.dgen_ring($1)`, [version]);
+    } catch (error) {
+      // The server may have no room for notifications. The others have their polls.
+      if (connection.lost) throw error;
+    }
   }
 
   async #look(query: Query): Promise<void> {

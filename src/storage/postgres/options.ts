@@ -114,10 +114,18 @@ function parseUrl(address: string): URL {
     throw bad('url', expected, 'another form');
   }
   for (const part of [url.username, url.password, url.pathname]) {
-    if (/%(?![0-9a-f]{2})/i.test(part))
-      throw bad('url', 'percent-encoded user, password and database', 'a bare %');
+    if (!isDecodable(part))
+      throw bad('url', 'percent-encoded user, password and database', 'other text after a %');
   }
   return url;
+}
+
+function isDecodable(part: string): boolean {
+  try {
+    return decodeURIComponent(part) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function parametersOf(url: URL): ReadonlyMap<string, string> {
