@@ -64,6 +64,7 @@ async function run(options: DemoOptions, directory: string): Promise<Summary> {
     return conclude({ cluster, scenario, findings, nodes, names: names.length, seconds });
   } finally {
     await cluster.dispose();
+    await store.clean(tenant);
     await store.close();
     process.off('exit', killAll);
   }

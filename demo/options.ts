@@ -17,7 +17,8 @@ meanwhile kills the leader, freezes a node, and restarts nodes. Takes about 20 s
 
   --nodes N        processes, 3 to 8 (default 4)
   --names N        named servers, 10 to 5000 (default 1000)
-  --store ADDRESS  the store, as sqlite:PATH (default: a fresh file in a temporary directory)
+  --store ADDRESS  the store (default: a fresh SQLite file in a temporary directory), for example
+                   sqlite:/var/tmp/demo.db, etcd://127.0.0.1:2379, postgres://me:secret@127.0.0.1/mine
   --json           ends with the summary as one line of JSON
   --help           this text
 

@@ -1,7 +1,11 @@
-// The demo's own look at the store: whether its address is one, and whether somebody stands on its lock.
+// The demo's own look at the store: whether its address is one, and whether somebody stands on its lock; and it cleans up.
 import { DGenError, type ErrorCode, nodeHost, type Store, storeAt, transact } from '../src/index.ts';
 
 const patienceMs = 300;
+const cleanTimeoutMs = 2_000;
+const probeTenant = 'demo-probe';
+/** Every key that is made of text: no UTF-8 begins with this byte. */
+const everything = { begin: new Uint8Array(0), end: Uint8Array.of(255) };
 const blocked: readonly ErrorCode[] = ['timeout', 'store_unavailable', 'store_commit_unknown'];
 
 export class StoreProbe {
@@ -27,7 +31,7 @@ export class StoreProbe {
     const key = new TextEncoder().encode('probe');
     try {
       await transact(
-        this.#store.tenant('demo-probe'),
+        this.#store.tenant(probeTenant),
         (tx) => {
           tx.set(key, new Uint8Array(1));
         },
@@ -37,6 +41,15 @@ export class StoreProbe {
     } catch (error) {
       if (error instanceof DGenError && blocked.includes(error.code)) return false;
       throw error;
+    }
+  }
+
+  /** Takes out what a run has written, so that a store of yours is as it was. What goes wrong is not worth a failure. */
+  async clean(tenant: string): Promise<void> {
+    for (const name of [tenant, probeTenant]) {
+      await transact(this.#store.tenant(name), (tx) => tx.clearRange(everything), {
+        timeoutMs: cleanTimeoutMs,
+      }).catch(() => undefined);
     }
   }
 
