@@ -14,7 +14,11 @@ const storagePort = '^src/storage/port[.]ts$';
 /** The port and the neutral layer above it, which all users of a store share. */
 const storageLayer = '^src/storage/(?!memory)[^/]+[.]ts$';
 const storageShared = '^src/storage/[^/]+[.]ts$';
-const doors = ['^src/index[.]ts$', '^src/storage/(sqlite|postgres|etcd)/index[.]ts$', '^src/storage/conformance/index[.]ts$'];
+const doors = [
+  '^src/index[.]ts$',
+  '^src/storage/(sqlite|postgres|etcd)/index[.]ts$',
+  '^src/storage/conformance/index[.]ts$',
+];
 
 /** Ordered from the bottom. `but` carves out the parts of a path that are a layer of their own. */
 const layers = {
@@ -50,7 +54,7 @@ const layers = {
   sim: { path: '^src/sim/', may: ['^src/(?!cli/)'] },
   demo: { path: '^demo/', may: doors },
   examples: { path: '^examples/', may: doors },
-  bench: { path: '^bench/', may: ['^src/'] },
+  bench: { path: '^bench/', may: ['^src/', '^test/support/'] },
   scripts: { path: '^scripts/', may: ['^src/'] },
   test: { path: '^test/', may: ['^(src|bench|demo|examples|scripts)/'] },
 };

@@ -8,6 +8,7 @@ import { deathNoticed, failover, registerThreeNodes } from './cluster.ts';
 import { callLocalByName } from './local-by-name.ts';
 import { benchRemoteCalls } from './remote-call.ts';
 import { benchStoreCost, type StoreCostRow } from './store-cost.ts';
+import { benchStores, type StoresRow } from './stores.ts';
 import { whereisVersusMap } from './whereis.ts';
 
 interface Row {
@@ -22,7 +23,7 @@ interface Row {
   readonly goal: string;
 }
 
-const rows: (Row | StoreCostRow)[] = [];
+const rows: (Row | StoreCostRow | StoresRow)[] = [];
 
 function report(row: Omit<Row, 'ratio'>): void {
   const full = { ...row, ratio: row.value / row.baseline };
@@ -126,6 +127,9 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
       'median-of': 3,
       goal: 'ratio <= 1.5',
     });
+  },
+  async stores() {
+    rows.push(...(await benchStores()));
   },
   async 'store-cost'() {
     rows.push(
