@@ -201,6 +201,12 @@ export class EtcdMember {
     return JSON.parse(text) as T;
   }
 
+  /** A number that the member tells of itself; undefined when it does not. */
+  async metric(name: string): Promise<number | undefined> {
+    const [, value] = new RegExp(`^${name} (\\S+)$`, 'm').exec(await this.#http('GET', '/metrics')) ?? [];
+    return value === undefined ? undefined : Number(value);
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (child === undefined || !this.running) return;

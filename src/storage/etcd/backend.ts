@@ -27,8 +27,10 @@ export async function openEtcd(options: EtcdOptions): Promise<Backend> {
 }
 
 export interface EtcdInternals {
-  /** How long etcd keeps a marker. */
+  /** How long etcd keeps a marker at most. */
   readonly markerSeconds?: number;
+  /** How long the stream stays without a watch. */
+  readonly lingerMs?: number;
 }
 
 /** @internal For tests. */

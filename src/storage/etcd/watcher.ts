@@ -21,6 +21,8 @@ export interface WatcherOptions {
   readonly cluster: Cluster;
   readonly layout: Layout;
   readonly host: Host;
+  /** How long the stream stays without a watch; default 10000. */
+  readonly lingerMs?: number;
 }
 
 interface Entry {
@@ -30,8 +32,7 @@ interface Entry {
   readonly fire: () => void;
 }
 
-/** The stream stays so long without a watch. */
-const lingerMs = 10_000;
+const lingerMsDefault = 10_000;
 /** Between attempts to get a stream; it grows from the first to the second. */
 const pauseMsMin = 10;
 const pauseMsMax = 500;
@@ -90,7 +91,8 @@ export class Watcher {
 
   #lingerWhenIdle(): void {
     if (this.#entries.size > 0 || this.#closed || this.#linger !== undefined) return;
-    this.#linger = this.#options.host.timers.after(lingerMs, () => this.#stop(), { background: true });
+    const { host, lingerMs = lingerMsDefault } = this.#options;
+    this.#linger = host.timers.after(lingerMs, () => this.#stop(), { background: true });
   }
 
   #stop(): void {
