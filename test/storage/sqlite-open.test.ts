@@ -65,7 +65,11 @@ test('network file systems are known by their numbers, also as negative ones', (
   assert.equal(networkFileSystem(0x6969), 'nfs');
   assert.equal(networkFileSystem(0xff534d42), 'cifs');
   assert.equal(networkFileSystem(0xff534d42 | 0), 'cifs');
-  assert.equal(networkFileSystem(0xef53), undefined);
+  assert.equal(networkFileSystem(0x01021997), '9p');
+  assert.equal(networkFileSystem(0x65735546), 'fuse');
+  for (const local of [0xef53, 0x01021994, 0x9123683e, 0x58465342, 0x794c7630, 0x2fc12fc1]) {
+    assert.equal(networkFileSystem(local), undefined);
+  }
 });
 
 describe('opening', () => {
@@ -216,6 +220,9 @@ describe('errors of SQLite', () => {
       const mistake = errorOf(() => two.exec('SELECT nothing'));
       assert.equal(isBusy(mistake), false);
       assert.equal(storeError(mistake).code, 'store_fatal');
+      // BUSY_RECOVERY: another connection repairs the log after a crash. BUSY_SNAPSHOT, PROTOCOL: lost races.
+      for (const errcode of [5 + (1 << 8), 5 + (2 << 8), 15]) assert.equal(isBusy({ errcode }), true);
+      for (const code of ['SQLITE_BUSY_RECOVERY', 'SQLITE_PROTOCOL']) assert.equal(isBusy({ code }), true);
       assert.equal(commitError({ errcode: 10 + (4 << 8) }).code, 'store_commit_unknown');
       assert.equal(commitError({ code: 'SQLITE_IOERR_FSYNC' }).code, 'store_commit_unknown');
     });

@@ -1,18 +1,16 @@
 // The SQLite backend: one file, one writing connection and a few reading ones, several processes side by side. Commits
-// are queued and flushed together (`committer.ts`), snapshots are read transactions (`readers.ts`), watches hear of other
-// processes by a bell (`notifier.ts`). No call waits inside SQLite.
+// are queued and flushed together by a thread of their own (`commit-thread.ts`), snapshots are read transactions
+// (`readers.ts`), watches hear of other processes by a bell (`notifier.ts`). No call waits inside SQLite for a lock.
 import { DGenError } from '../../errors/error.ts';
 import { nodeHost } from '../../host/node-host.ts';
 import type { Timers } from '../../host/ports.ts';
-import { copyCommit } from '../bytes.ts';
 import { Lifetime } from '../lifetime.ts';
 import type { Backend, Bytes, Commit, CommitResult, KeyRange, RangeOptions, RangePage } from '../port.ts';
 import { limits, type StoreTransaction, type WaitOptions, type Watch } from '../port.ts';
-import { CommitApplier } from './apply.ts';
-import { Committer } from './committer.ts';
+import { CommitThread } from './commit-thread.ts';
 import { type DriverChoice, loadDriver, type SqliteConnection, type SqliteDriver } from './driver.ts';
 import { storeError } from './errors.ts';
-import { FileClaim, fileIdentity, locate } from './location.ts';
+import { checkIdentity, FileClaim, fileIdentity, locate } from './location.ts';
 import { Notifier } from './notifier.ts';
 import { ReaderPool, type Snapshot } from './readers.ts';
 import { retryWhileBusy } from './retry.ts';
@@ -21,7 +19,8 @@ import { configure, prepareFile, type Synchronous } from './schema.ts';
 export interface SqliteOptions {
   /**
    * The database file, in a directory that exists, on a local disk. Created when there is none; beside it appear
-   * files with its name and `-wal`, `-shm` and `-bell`. Nobody else may open, copy or replace any of them while it is in use.
+   * files with its name and `-wal`, `-shm` and `-bell`. Nobody else may open, copy or replace any of them while it is in use;
+   * not even with SQLite in another thread of this process, unless it is the same library.
    */
   readonly path: string;
   /**
@@ -56,9 +55,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Backend> {
   const lifetime = new Lifetime({ timers, timeoutMs, signal, what: 'opening the SQLite file' });
   try {
     const driver = await loadDriver(choice);
-    const connection = await openWriter({ driver, file, synchronous, lifetime, claim });
-    const open = () => openReader(driver, file, synchronous);
-    return new SqliteBackend({ file, claim, timers, connection, open });
+    return await openWith({ driver, file, synchronous, lifetime, claim, timers, timeoutMs });
   } catch (error) {
     claim.release();
     throw storeError(error);
@@ -72,16 +69,43 @@ function checkOption(name: string, value: string, allowed: readonly string[]): v
   throw new DGenError('bad_option', name, { expected: allowed.join(', '), got: String(value) });
 }
 
-interface OpenWriterOptions {
+interface Opening {
   readonly driver: SqliteDriver;
   readonly file: string;
   readonly synchronous: Synchronous;
   readonly lifetime: Lifetime;
   readonly claim: FileClaim;
+  readonly timers: Timers;
+  readonly timeoutMs: number;
 }
 
-async function openWriter(options: OpenWriterOptions): Promise<SqliteConnection> {
-  const { driver, file, synchronous, lifetime, claim } = options;
+/** The first connection makes the file ours and stays for the watches; the thread has one of its own. */
+async function openWith(opening: Opening): Promise<Backend> {
+  const { driver, file, synchronous, lifetime, claim, timers, timeoutMs } = opening;
+  const connection = await openFirst(opening);
+  let commits: CommitThread | undefined;
+  try {
+    const identity = fileIdentity(file);
+    const notifier = await retryWhileBusy(lifetime, () => new Notifier({ connection, timers, path: file }));
+    commits = await CommitThread.start({
+      driver: driver.name,
+      file,
+      identity,
+      synchronous,
+      timeoutMs,
+      lifetime,
+      committed: () => notifier.committed(),
+    });
+    const readers = new ReaderPool(() => openReader(driver, file, synchronous));
+    return new SqliteBackend({ file, identity, claim, timers, connection, notifier, commits, readers });
+  } catch (error) {
+    connection.close();
+    await commits?.close();
+    throw error;
+  }
+}
+
+async function openFirst({ driver, file, synchronous, lifetime, claim }: Opening): Promise<SqliteConnection> {
   // A hard link has another path, but is the same file. Closing a second descriptor of it would drop the first one's locks.
   const known = fileIdentity(file);
   if (known !== undefined) claim.add(known);
@@ -106,71 +130,60 @@ function openReader(driver: SqliteDriver, file: string, synchronous: Synchronous
 
 interface SqliteParts {
   readonly file: string;
+  readonly identity: string | undefined;
   readonly claim: FileClaim;
   readonly timers: Timers;
   readonly connection: SqliteConnection;
-  readonly open: () => SqliteConnection;
+  readonly notifier: Notifier;
+  readonly commits: CommitThread;
+  readonly readers: ReaderPool;
 }
 
 class SqliteBackend implements Backend {
   readonly description: string = 'sqlite';
   readonly #parts: SqliteParts;
-  readonly #identity: string | undefined;
-  readonly #readers: ReaderPool;
-  readonly #committer: Committer;
-  readonly #notifier: Notifier;
   readonly #lifetimes: Set<Lifetime> = new Set();
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: SqliteParts) {
-    const { file, timers, connection, open } = parts;
     this.#parts = parts;
-    this.#identity = fileIdentity(file);
-    this.#readers = new ReaderPool(open);
-    this.#notifier = new Notifier({ connection, timers, path: file });
-    this.#committer = new Committer({
-      connection,
-      timers,
-      applier: new CommitApplier(connection),
-      checkFile: () => this.#checkFile(),
-      committed: () => this.#notifier.committed(),
-    });
   }
 
   async begin(options: WaitOptions): Promise<StoreTransaction> {
-    if (this.#closed) throw closedError();
-    this.#checkFile();
-    const lifetime = new Lifetime({ ...options, timers: this.#parts.timers, what: 'store transaction' });
+    if (this.#closing !== undefined) throw closedError();
+    const { file, identity, timers, readers, commits } = this.#parts;
+    checkIdentity(file, identity);
+    const lifetime = new Lifetime({ ...options, timers, what: 'store transaction' });
     lifetime.check();
     lifetime.whenEnded(() => this.#lifetimes.delete(lifetime));
     this.#lifetimes.add(lifetime);
-    return new SqliteTransaction({ readers: this.#readers, committer: this.#committer, lifetime });
+    return new SqliteTransaction({ readers, commits, lifetime });
   }
 
   watch(range: KeyRange): Watch {
-    return this.#notifier.watch({ begin: range.begin.slice(), end: range.end.slice() });
+    return this.#parts.notifier.watch({ begin: range.begin.slice(), end: range.end.slice() });
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { notifier, readers, connection, commits, claim } = this.#parts;
     for (const lifetime of [...this.#lifetimes]) lifetime.end(closedError());
-    this.#notifier.close();
-    this.#readers.close();
-    this.#parts.connection.close();
-    this.#parts.claim.release();
-  }
-
-  /** Somebody who moved or replaced the file would split the processes that have the old one from those that open the new. */
-  #checkFile(): void {
-    if (fileIdentity(this.#parts.file) === this.#identity) return;
-    throw new DGenError('store_fatal', 'SQLite file was moved, removed or replaced while in use');
+    notifier.close();
+    readers.close();
+    connection.close();
+    // The last connection to be closed empties the log: that is the thread's.
+    if (await commits.close()) claim.release();
+    else void commits.exited.then(() => claim.release());
   }
 }
 
 interface TransactionParts {
   readonly readers: ReaderPool;
-  readonly committer: Committer;
+  readonly commits: CommitThread;
   readonly lifetime: Lifetime;
 }
 
@@ -192,13 +205,12 @@ class SqliteTransaction implements StoreTransaction {
   }
 
   async commit(commit: Commit): Promise<CommitResult> {
-    const { committer, lifetime } = this.#parts;
+    const { commits, lifetime } = this.#parts;
     lifetime.check();
-    const request = copyCommit(commit);
     // The version is enough to judge by; the connection is for the next reader.
     this.#snapshot?.release();
     try {
-      return await committer.submit(request, this.#snapshot?.version, lifetime);
+      return await commits.submit(commit, this.#snapshot?.version, lifetime);
     } finally {
       this.close();
     }

@@ -1,8 +1,7 @@
 // The only writer of the process. Commits that wait are put into one write transaction, and so into one flush of the
-// disk; the change log judges each for itself. From BEGIN IMMEDIATE to COMMIT nothing else runs, so a deadline or an abort
-// finds a commit either not begun or done: an outcome is unknown only when COMMIT itself fails in an unclear way.
+// disk; the change log judges each for itself. It runs in a thread of its own (`commit-worker.ts`), since a flush may take
+// long. A commit that was not taken yet can be withdrawn at any time; from then on until the end of COMMIT it is on its way.
 import type { Timers } from '../../host/ports.ts';
-import type { Lifetime } from '../lifetime.ts';
 import type { Commit, CommitResult } from '../port.ts';
 import type { CommitApplier } from './apply.ts';
 import type { SqliteConnection } from './driver.ts';
@@ -10,8 +9,10 @@ import { commitError, isBusy, storeError } from './errors.ts';
 import { afterPause } from './retry.ts';
 import { rollback } from './schema.ts';
 
-/** Commits in one transaction: what the event loop waits for at once. */
+/** Commits in one transaction: what other processes wait for at once. */
 const batchMax = 64;
+/** Bytes of values in one transaction; a single commit may be as large as this. */
+const batchBytesMax = 1_048_576;
 const commitsPerSweep = 256;
 
 export interface CommitterOptions {
@@ -20,24 +21,29 @@ export interface CommitterOptions {
   readonly timers: Timers;
   /** Throws when the file must not be written any more. */
   readonly checkFile: () => void;
-  /** After each transaction that has changed something. */
+  /** After each transaction that has changed something, before anybody is told. */
   readonly committed: () => void;
 }
 
-interface Waiting {
+/** A commit that somebody waits for. */
+export interface PendingCommit {
   readonly commit: Commit;
+  /** The version that it was decided on. */
   readonly snapshot: number | undefined;
-  readonly resolve: (result: CommitResult) => void;
-  readonly reject: (error: unknown) => void;
-  /** Stops listening for the end of the lifetime. */
-  readonly stop: () => void;
+  /** Whether whoever waited has given up. */
+  isWithdrawn(): boolean;
+  /** Right before it is applied: false if it was withdrawn; after true it cannot be withdrawn any more. */
+  take(): boolean;
+  /** Exactly one of these is called, unless it was withdrawn. */
+  resolve(result: CommitResult): void;
+  reject(error: unknown): void;
 }
 
 type Judged = { readonly result: CommitResult } | { readonly error: unknown };
 
 export class Committer {
   readonly #options: CommitterOptions;
-  #waiting: Waiting[] = [];
+  #waiting: PendingCommit[] = [];
   #scheduled = false;
   #commitsUntilSweep = 0;
 
@@ -45,22 +51,14 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Rejects with the lifetime's reason if that ends first; nothing is applied then. `commit` must not change any more. */
-  submit(commit: Commit, snapshot: number | undefined, lifetime: Lifetime): Promise<CommitResult> {
-    lifetime.check();
-    return new Promise<CommitResult>((resolve, reject) => {
-      const stop = lifetime.whenEnded((reason) => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiting);
-        reject(reason);
-      });
-      const waiting: Waiting = { commit, snapshot, resolve, reject, stop };
-      this.#waiting.push(waiting);
-      this.#schedule();
-    });
+  submit(pending: PendingCommit): void {
+    this.#waiting.push(pending);
+    this.#schedule();
   }
 
   #flush(): void {
     this.#scheduled = false;
+    this.#waiting = this.#waiting.filter((pending) => !pending.isWithdrawn());
     if (this.#waiting.length === 0) return;
     const { connection, checkFile, timers } = this.#options;
     let refusal: unknown;
@@ -86,19 +84,22 @@ export class Committer {
     this.#options.timers.defer(() => this.#flush());
   }
 
-  #takeBatch(): readonly Waiting[] {
-    const batch = this.#waiting.splice(0, batchMax);
-    for (const { stop } of batch) stop();
-    return batch;
+  #takeBatch(): readonly PendingCommit[] {
+    let count = 0;
+    for (let bytes = 0; count < Math.min(batchMax, this.#waiting.length); count++) {
+      bytes += sizeOf((this.#waiting[count] as PendingCommit).commit);
+      if (count > 0 && bytes > batchBytesMax) break;
+    }
+    return this.#waiting.splice(0, count).filter((pending) => pending.take());
   }
 
-  #commitBatch(batch: readonly Waiting[]): void {
+  #commitBatch(batch: readonly PendingCommit[]): void {
     const { connection, applier, committed } = this.#options;
     let judged: readonly Judged[];
     let changed = false;
     try {
       applier.start();
-      judged = batch.map((waiting) => this.#judge(waiting));
+      judged = batch.map((pending) => this.#judge(pending));
       changed = judged.some((one) => 'result' in one && one.result.applied === 'now');
       if (changed) this.#sweepSometimes(batch.length);
     } catch (error) {
@@ -113,12 +114,12 @@ export class Committer {
       settle(batch, commitError(error));
       return;
     }
-    for (const [index, waiting] of batch.entries()) deliver(waiting, judged[index] as Judged);
     if (changed) committed();
+    for (const [index, pending] of batch.entries()) deliver(pending, judged[index] as Judged);
   }
 
   /** Refusals belong to one commit, errors of SQLite to the whole batch. */
-  #judge({ commit, snapshot }: Waiting): Judged {
+  #judge({ commit, snapshot }: PendingCommit): Judged {
     try {
       return { result: this.#options.applier.apply(commit, snapshot) };
     } catch (error) {
@@ -135,11 +136,15 @@ export class Committer {
   }
 }
 
-function deliver(waiting: Waiting, judged: Judged): void {
-  if ('result' in judged) waiting.resolve(judged.result);
-  else waiting.reject(judged.error);
+function deliver(pending: PendingCommit, judged: Judged): void {
+  if ('result' in judged) pending.resolve(judged.result);
+  else pending.reject(judged.error);
 }
 
-function settle(batch: readonly Waiting[], error: unknown): void {
+function settle(batch: readonly PendingCommit[], error: unknown): void {
   for (const { reject } of batch) reject(error);
+}
+
+function sizeOf({ writes }: Commit): number {
+  return writes.reduce((sum, write) => sum + ('value' in write ? write.value.length : 0), 0);
 }

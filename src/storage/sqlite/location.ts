@@ -6,25 +6,36 @@ import { realpathSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DGenError } from '../../errors/error.ts';
 
-/** Numbers of `statfs` on Linux whose locks or shared memory cannot be trusted between processes. */
-const networkFileSystems: Readonly<Record<number, string>> = {
-  26985: 'nfs',
-  20859: 'smb',
-  4283649346: 'cifs',
-  4266872130: 'smb2',
-  1702057286: 'fuse',
-  1397113167: 'afs',
-  1937076805: 'coda',
-  12805120: 'ceph',
-  1196443219: 'gpfs',
-  198183888: 'lustre',
-  2020557398: 'vboxsf',
-  16914839: '9p',
-};
+/**
+ * Numbers of `statfs` on Linux whose locks or shared memory cannot be trusted between processes. What is behind `fuse` cannot be
+ * told from its number: sshfs, s3fs and the folders that a virtual machine shares with its host are.
+ */
+const networkFileSystems: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'nfs'],
+  [0x517b, 'smb'],
+  [0xff534d42, 'cifs'],
+  [0xfe534d42, 'smb2'],
+  [0x65735546, 'fuse'],
+  [0x01021997, '9p'],
+  [0x5346414f, 'afs'],
+  [0x6b414653, 'kafs'],
+  [0x73757245, 'coda'],
+  [0x564c, 'ncp'],
+  [0x00c36400, 'ceph'],
+  [0x47504653, 'gpfs'],
+  [0x0bd00bd0, 'lustre'],
+  [0x7461636f, 'ocfs2'],
+  [0x01161970, 'gfs2'],
+  [0x19830326, 'beegfs'],
+  [0x20030528, 'orangefs'],
+  [0x786f4256, 'vboxsf'],
+  [0xbacbacbc, 'vmhgfs'],
+  [0x7c7c6673, 'prl_fs'],
+]);
 
 /** The name of a network file system by its `statfs` type, or undefined. */
 export function networkFileSystem(type: number): string | undefined {
-  return networkFileSystems[type >>> 0];
+  return networkFileSystems.get(type >>> 0);
 }
 
 /**
@@ -70,6 +81,15 @@ function unusable(what: string, cause: unknown): DGenError {
 export function fileIdentity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+}
+
+/**
+ * Throws `store_fatal` unless the path still means the file of that identity. Somebody who moved or replaced it would
+ * split the processes that have the old one from those that open the new.
+ */
+export function checkIdentity(path: string, identity: string | undefined): void {
+  if (fileIdentity(path) === identity) return;
+  throw new DGenError('store_fatal', 'SQLite file was moved, removed or replaced while in use');
 }
 
 /** Claims a file for one owner in this process. Shared with other copies of this library by a global symbol. */

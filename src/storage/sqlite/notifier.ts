@@ -2,10 +2,11 @@
 // the database, which the others watch with the operating system's help. A ring is lost when the committer dies before
 // it, or where files cannot be watched; so there is a slow poll besides. What was rung for is never believed: the change log
 // says which keys changed since the last look.
-import { closeSync, constants, type FSWatcher, openSync, watch as watchFile, writeSync } from 'node:fs';
+import { type FSWatcher, watch as watchFile } from 'node:fs';
 import type { TimerHandle, Timers } from '../../host/ports.ts';
 import { rangesMeet } from '../bytes.ts';
 import type { KeyRange, Watch } from '../port.ts';
+import { Bell } from './bell.ts';
 import { blobOf, type SqliteConnection, type SqliteStatement } from './driver.ts';
 import { isBusy } from './errors.ts';
 
@@ -28,19 +29,18 @@ interface Entry {
 
 export class Notifier {
   readonly #timers: Timers;
-  readonly #path: string;
+  readonly #bell: Bell;
   readonly #head: SqliteStatement;
   readonly #changes: SqliteStatement;
   readonly #entries: Set<Entry> = new Set();
   #seen = 0;
-  #bell: number | undefined;
   #watcher: FSWatcher | undefined;
   #poll: TimerHandle | undefined;
   #closed = false;
 
   constructor({ connection, timers, path }: NotifierOptions) {
     this.#timers = timers;
-    this.#path = `${path}-bell`;
+    this.#bell = new Bell(path);
     this.#head = connection.prepare('SELECT version, known FROM head');
     const limit = changesMax + 1;
     this.#changes = connection.prepare(
@@ -65,10 +65,9 @@ export class Notifier {
     return { changed, cancel };
   }
 
-  /** After a commit of this process. */
+  /** After a commit of this process: the others were rung for by whoever committed. */
   committed(): void {
-    this.#ring();
-    if (this.#entries.size > 0) this.#look();
+    this.#look();
   }
 
   close(): void {
@@ -76,8 +75,7 @@ export class Notifier {
     for (const entry of [...this.#entries]) entry.fire();
     this.#poll?.cancel();
     this.#stopWatching();
-    if (this.#bell !== undefined) closeSync(this.#bell);
-    this.#bell = undefined;
+    this.#bell.close();
   }
 
   /** The version at this moment. If it cannot be read the newest known one: too old only means to fire too often. */
@@ -95,8 +93,8 @@ export class Notifier {
     this.#poll ??= this.#timers.after(pollMs, () => this.#pollOnce(), { background: true });
     if (this.#watcher !== undefined) return;
     try {
-      this.#openBell();
-      this.#watcher = watchFile(this.#path, { persistent: false }, () => this.#look());
+      this.#bell.open();
+      this.#watcher = watchFile(this.#bell.path, { persistent: false }, () => this.#look());
       this.#watcher.on('error', () => this.#stopWatching());
     } catch {
       // Without a bell the poll finds everything, later. It is tried again with the next watch.
@@ -150,19 +148,5 @@ export class Notifier {
 
   #fireAll(): void {
     for (const entry of [...this.#entries]) entry.fire();
-  }
-
-  #ring(): void {
-    try {
-      writeSync(this.#openBell(), Uint8Array.of(0), 0, 1, 0);
-    } catch {
-      // The others poll.
-      return;
-    }
-  }
-
-  #openBell(): number {
-    this.#bell ??= openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o644);
-    return this.#bell;
   }
 }

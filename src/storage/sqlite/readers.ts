@@ -19,6 +19,7 @@ export class ReaderPool {
   readonly #idle: Reader[] = [];
   readonly #all: Set<Reader> = new Set();
   readonly #waiting: Set<(reader: Reader) => void> = new Set();
+  #opening = 0;
   #closed = false;
 
   constructor(open: () => SqliteConnection) {
@@ -47,11 +48,7 @@ export class ReaderPool {
     lifetime.check();
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#all.size < readersMax) {
-      const reader = new Reader(this.#open());
-      this.#all.add(reader);
-      return reader;
-    }
+    if (this.#all.size + this.#opening < readersMax) return this.#openOne(lifetime);
     return new Promise<Reader>((resolve, reject) => {
       const stop = lifetime.whenEnded((reason) => {
         this.#waiting.delete(granted);
@@ -65,6 +62,22 @@ export class ReaderPool {
     });
   }
 
+  /** The first statement after a crash may find another connection repairing the log. */
+  async #openOne(lifetime: Lifetime): Promise<Reader> {
+    this.#opening += 1;
+    try {
+      const reader = await retryWhileBusy(lifetime, () => openReader(this.#open));
+      if (this.#closed) {
+        reader.close();
+        throw lifetime.reason ?? new DGenError('closed', 'SQLite store');
+      }
+      this.#all.add(reader);
+      return reader;
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+
   #give(reader: Reader): void {
     if (this.#closed) return;
     reader.end();
@@ -75,6 +88,16 @@ export class ReaderPool {
     }
     this.#waiting.delete(next);
     next(reader);
+  }
+}
+
+function openReader(open: () => SqliteConnection): Reader {
+  const connection = open();
+  try {
+    return new Reader(connection);
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 // One process that uses a store file: `worker.ts <mode> <json>`. It tells what it does by lines of JSON on its standard
 // output, and ends by itself.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeHost } from '../../../src/host/index.ts';
 import {
@@ -20,6 +20,8 @@ export interface WorkerOptions {
   readonly runMs: number;
   /** One byte is added for each acknowledged transaction. */
   readonly acknowledged?: string;
+  /** Work begins once this file exists. */
+  readonly go?: string;
 }
 
 export const tenantName = 'processes';
@@ -52,6 +54,8 @@ async function increment(tx: Transaction, key: Uint8Array): Promise<void> {
 /** Commits to its own key as fast as it can, and says how often, and how long the slowest commit took. */
 async function contend(options: WorkerOptions): Promise<void> {
   const tenant = await open(options.path);
+  say({ opened: true });
+  while (options.go !== undefined && !existsSync(options.go)) await sleep(1);
   const begin = performance.now();
   let [commits, slowestMs] = [0, 0];
   while (performance.now() - begin < options.runMs) {
