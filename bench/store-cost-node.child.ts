@@ -38,8 +38,6 @@ function isAtRest(registry: Registry, members: number, names: number): boolean {
 }
 
 async function measure(seconds: number): Promise<object> {
-  // The last to join is followed by a few looks.
-  await pause(3_000);
   const before = { ...counts };
   await pause(seconds * 1_000);
   return { counts: countsBetween(before, counts), connections: connectionsTo(address) };

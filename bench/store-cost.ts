@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Cell, type CellOrder, restSeconds } from './store-cost/cell.ts';
 import { type Counts, countNames, noCounts, operationsOf } from './store-cost/counting-backend.ts';
+import { answeredBy } from './store-cost/server-side.ts';
 import type { NodeOrder } from './store-cost-node.child.ts';
 
 /** A row of the JSON: what was counted in so many seconds. */
@@ -23,9 +24,12 @@ export interface StoreCostRow {
   readonly counts: Counts;
   readonly stored?: { readonly keys: number; readonly bytes: number };
   readonly connectionsPerNode?: number;
+  /** By the server's own count: requests answered, and events sent to watchers. */
+  readonly serverAnswered?: number;
 }
 
 const sizes = [1, 10, 100] as const;
+const realSizes = [3, 9] as const;
 const nameCounts = [0, 1_000, 1_000_000] as const;
 /** Bytes of memory that one more replica of one more name takes, and what it takes besides. */
 const bytesPerEntry = 150;
@@ -50,8 +54,10 @@ export async function benchStoreCost({
       if (largest || names < 1_000_000) await cell({ members, names, oneMachine: true });
   }
   for (const members of sizes.slice(1)) await cell({ members, names: 1_000, oneMachine: false });
-  await onSqlite((address) => realNodes(address));
-  for (const address of stores) await realNodes(address);
+  await onSqlite((address) => realNodes(address, realSizes[0]));
+  for (const address of stores) {
+    for (const members of realSizes) await realNodes(address, members);
+  }
   return rows;
 }
 
@@ -92,11 +98,6 @@ function note(told: Omit<StoreCostRow, 'name'>): void {
     Math.round(value / seconds)
       .toLocaleString('en')
       .padStart(9);
-  const { connectionsPerNode: connections, stored } = row;
-  const remark = [
-    ...(stored === undefined ? [] : [`${stored.keys} keys, ${stored.bytes} bytes`]),
-    ...(connections === undefined ? [] : [`${connections} connections of each process`]),
-  ];
   console.log(
     [
       title(row),
@@ -111,9 +112,17 @@ function note(told: Omit<StoreCostRow, 'name'>): void {
       perSecond(counts.watchFires),
       bytes(counts.bytesRead),
       bytes(counts.bytesWritten),
-      ` ${remark.join('; ')}`,
+      ` ${remarkOn(row)}`,
     ].join(' '),
   );
+}
+
+function remarkOn({ stored, connectionsPerNode, serverAnswered, seconds }: StoreCostRow): string {
+  return [
+    ...(stored === undefined ? [] : [`${stored.keys} keys, ${stored.bytes} bytes`]),
+    ...(connectionsPerNode === undefined ? [] : [`${connectionsPerNode} connections of each process`]),
+    ...(serverAnswered === undefined ? [] : [`the server counted ${(serverAnswered / seconds).toFixed(1)}`]),
+  ].join('; ');
 }
 
 const title = ({ members, names }: { readonly members: number; readonly names: number }): string =>
@@ -138,24 +147,42 @@ async function onSqlite(body: (address: string) => Promise<void>): Promise<void>
 }
 
 /** The same at rest, in earnest. */
-async function realNodes(store: string): Promise<void> {
-  const [members, names] = [3, 1_000];
+async function realNodes(store: string, members: number): Promise<void> {
+  const names = 1_000;
   const file = fileURLToPath(new URL('./store-cost-node.child.ts', import.meta.url));
   const children = Array.from({ length: members }, () => fork(file));
   try {
-    const order = (index: number): NodeOrder => ({ name: `n${index}`, store, members, names });
+    const order = (index: number): NodeOrder => {
+      return { name: `of-${members}-${index}`, store, members, names };
+    };
     await Promise.all(children.map((child, index) => answerOf(child, order(index))));
-    const seconds = restSeconds / 5;
-    const done = await Promise.all(
-      children.map((child) => answerOf<{ counts: Counts; connections: number }>(child, { seconds })),
-    );
-    const counts = done.map((one) => one.counts).reduce(added, noCounts());
-    const connectionsPerNode = Math.max(...done.map((one) => one.connections));
-    const how = store.slice(0, store.indexOf(':'));
-    note({ how, members, names: members * names, what: `rest, ${how}`, seconds, counts, connectionsPerNode });
+    note({ members, names: members * names, ...(await measureReal(store, children)) });
   } finally {
     await Promise.all(children.map(kill));
   }
+}
+
+async function measureReal(
+  store: string,
+  children: readonly ChildProcess[],
+): Promise<Omit<StoreCostRow, 'name' | 'members' | 'names'>> {
+  const seconds = restSeconds / 5;
+  const how = store.slice(0, store.indexOf(':'));
+  // The last to join is followed by a few looks of each.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const before = await answeredBy(store);
+  const done = await Promise.all(
+    children.map((child) => answerOf<{ counts: Counts; connections: number }>(child, { seconds })),
+  );
+  const after = await answeredBy(store);
+  return {
+    how,
+    what: `rest, ${how}`,
+    seconds,
+    counts: done.map((one) => one.counts).reduce(added, noCounts()),
+    connectionsPerNode: Math.max(...done.map((one) => one.connections)),
+    ...(before === undefined || after === undefined ? {} : { serverAnswered: after - before }),
+  };
 }
 
 function added(a: Counts, b: Counts): Counts {
