@@ -19,7 +19,7 @@ import {
   transact,
 } from '../../src/storage/index.ts';
 
-export const formatKey: Bytes = Uint8Array.of(0, ...new TextEncoder().encode('format'));
+const formatKey: Bytes = Uint8Array.of(0, ...new TextEncoder().encode('format'));
 export const tenants: readonly string[] = ['a', 'a\u0000b', 'ab'];
 
 export class Pair {
