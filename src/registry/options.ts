@@ -78,6 +78,7 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
       logOpsMax: 200_000,
       windowOpsMax: 50_000,
       partEntriesMax: 2_000,
+      removalsMax: 64,
       requestsMax: known.requestsMax,
       claimStaggerMs: Math.min(50, leaseMs / 20),
     },

@@ -94,6 +94,7 @@ function drawConfig(draw: Draw, seed: number): Config {
     logOpsMax: draw.pick([2, 8, 64]),
     windowOpsMax: draw.pick([2, 16, 256]),
     partEntriesMax: draw.pick([1, 3, 100]),
+    removalsMax: createDraw(seed, 9).pick([1, 2, 64]),
     requestsMax: 1000,
     claimStaggerMs: draw.pick([0, 50, 150]),
   };

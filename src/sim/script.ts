@@ -32,6 +32,7 @@ export class Script {
         logOpsMax: 64,
         windowOpsMax: 64,
         partEntriesMax: 8,
+        removalsMax: 2,
         requestsMax: 1000,
         claimStaggerMs: 50,
       },

@@ -35,6 +35,26 @@ describe('a cluster of three', () => {
     assert.equal(s.answer(again), 'registered');
   });
 
+  test('many die at once: their records go a few with each write, in the same term of office', () => {
+    const names = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
+    const s = new Script(names);
+    s.start(...names);
+    s.hold('G', 'x');
+    const largest: number[] = [];
+    s.cluster.store.intercept = (_node, op) => {
+      if (op.kind === 'write') largest.push(op.removeMembers.length);
+      return null;
+    };
+    for (const name of names.slice(2)) {
+      const dead = s.cluster.crash(name) as string;
+      for (const other of ['A', 'B']) s.cluster.proveDead(dead, s.node(other));
+    }
+    s.until('the dead are gone', () => s.cluster.store.members.length === 2, 2 * leaseMs);
+    assert.equal(Math.max(...largest), 2);
+    assert.equal(s.cluster.store.record?.epoch, 1);
+    assert.equal(s.answer(s.register('B', 'x')), 'registered');
+  });
+
   test('a third node unregisters: gone for itself at once, for everybody when it is done', () => {
     const s = cluster();
     s.hold('A', 'x');

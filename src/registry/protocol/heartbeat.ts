@@ -216,7 +216,9 @@ interface Changes {
 function planChanges(c: Context, leader: LeaderState): Changes {
   const gone = [...leader.peers.values()].filter((peer) => mustGo(c, leader, peer)).map((peer) => peer.key);
   const removing = leader.complete ? mayLeave(c, leader, gone) : [];
-  const removeMembers = gone.filter((key) => mayLoseRecord(c, leader, { key, removing }));
+  const removeMembers = gone
+    .filter((key) => mayLoseRecord(c, leader, { key, removing }))
+    .slice(0, c.s.config.removalsMax);
   if (!leader.complete) return { adding: [], removing: [], removeMembers, changed: removeMembers.length > 0 };
   const adding = [...leader.peers.values()]
     .filter((peer) => mayEnter(c, leader, peer))

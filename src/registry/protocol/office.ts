@@ -113,7 +113,7 @@ export function sendResignation(c: Context, leader: LeaderState): void {
       renewals: leader.record.renewals + 1,
       established: leaving ? [] : leader.record.established,
     },
-    removeMembers: leaving ? [s.self, ...s.dead.keys()] : [],
+    removeMembers: leaving ? [s.self, ...s.dead.keys()].slice(0, s.config.removalsMax) : [],
     expectMembers: leaving ? (s.store.view?.members ?? null) : null,
   });
 }

@@ -136,6 +136,8 @@ export interface Config {
   readonly windowOpsMax: number;
   /** Entries in one part of a transfer. */
   readonly partEntriesMax: number;
+  /** Member records that one write to the store takes away; more go with the next ones. */
+  readonly removalsMax: number;
   /** Requests of this member's clients that wait. */
   readonly requestsMax: number;
   /** What a candidate waits for each one before it in rank. */
