@@ -37,8 +37,10 @@ export interface EtcdInternals {
 export async function openEtcdWith(options: EtcdOptions, internals: EtcdInternals): Promise<Backend> {
   const checked = checkOptions(options);
   const host = nodeHost();
-  const cluster = new Cluster({ driver: await loadDriver(), options: checked, host });
-  return new EtcdBackend({ cluster, layout: new Layout(checked.prefix), host, ...internals });
+  const layout = new Layout(checked.prefix);
+  const probe = layout.markers.begin;
+  const cluster = new Cluster({ driver: await loadDriver(), options: checked, host, probe });
+  return new EtcdBackend({ cluster, layout, host, ...internals });
 }
 
 interface EtcdParts extends EtcdInternals {

@@ -14,6 +14,8 @@ export interface ClusterOptions {
   readonly driver: Driver;
   readonly options: CheckedOptions;
   readonly host: Host;
+  /** A key that the user may read. */
+  readonly probe: Uint8Array;
 }
 
 export class Cluster {
@@ -88,14 +90,14 @@ export class Cluster {
   }
 
   async #open(endpoint: string): Promise<Connection> {
-    const { driver, host, options } = this.#parts;
+    const { driver, host, options, probe } = this.#parts;
     const { credentials, tls, endpointTimeoutMs: timeoutMs } = options;
     const lifetime = new Lifetime({ timers: host.timers, timeoutMs, what: 'connection' });
     this.#opening = lifetime;
     const retired = (connection: Connection): void => this.#retired(connection);
     try {
       const connection = await Connection.open(
-        { driver, endpoint, tls, host, credentials, timeoutMs, retired },
+        { driver, endpoint, tls, host, credentials, timeoutMs, probe, retired },
         lifetime,
       );
       this.#admit(connection);

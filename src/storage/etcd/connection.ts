@@ -9,8 +9,8 @@ import { DGenError } from '../../errors/error.ts';
 import type { Host, TimerHandle } from '../../host/ports.ts';
 import { Lifetime } from '../lifetime.ts';
 import { Channel, type ChannelOptions, type WatchListener, type WatchStream } from './channel.ts';
-import { isAnswer, isOutOfSpace, RpcError, refusalOf } from './errors.ts';
-import type { Method, Methods, StatusReply } from './messages.ts';
+import { isAnswer, isDenied, isOutOfSpace, RpcError, refusalOf } from './errors.ts';
+import type { Header, Method, Methods, StatusReply } from './messages.ts';
 import type { CheckedOptions } from './options.ts';
 
 export interface ConnectionOptions extends ChannelOptions {
@@ -18,6 +18,8 @@ export interface ConnectionOptions extends ChannelOptions {
   readonly credentials: CheckedOptions['credentials'];
   /** For an answer, and for a sign of life. */
   readonly timeoutMs: number;
+  /** A key that the user may read. */
+  readonly probe: Uint8Array;
   /** Called once when it is not to be used any more. */
   readonly retired: (connection: Connection) => void;
 }
@@ -26,6 +28,7 @@ export interface ConnectionOptions extends ChannelOptions {
 const statusMs = 1_000;
 /** A member that has let so much time pass without any answer to a caller is left, even if the caller did not wait longer. */
 const patienceMs = 500;
+const probeLeaseSeconds = 60;
 const oldestVersion = { major: 3, minor: 4 };
 
 export class Connection {
@@ -65,7 +68,14 @@ export class Connection {
 
   /** Whether the server's quota is used up, so that it takes no writes. Rejects as `call`. */
   async isOutOfSpace(lifetime: Lifetime): Promise<boolean> {
-    if (this.#outOfSpace) this.#note(await this.call('Status', {}, lifetime));
+    if (!this.#outOfSpace) return false;
+    try {
+      // The smallest thing that a full server refuses, and nothing that anybody sees.
+      await this.call('LeaseGrant', { TTL: probeLeaseSeconds }, lifetime);
+      this.#outOfSpace = false;
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw error;
+    }
     return this.#outOfSpace;
   }
 
@@ -148,13 +158,8 @@ export class Connection {
 
   async #establish(lifetime: Lifetime): Promise<void> {
     if (this.#options.credentials !== undefined) await this.#authenticate(lifetime);
-    const status = await this.#send('Status', {}, lifetime);
-    checkVersion(status.version);
-    if (status.leader === '0') throw new RpcError('the member knows of no leader');
-    if (status.isLearner) throw new RpcError('the member is a learner');
-    const { cluster_id: cluster = '', revision = '0' } = status.header ?? {};
+    const { cluster_id: cluster = '', revision = '0' } = (await this.#look(lifetime)) ?? {};
     this.identity = { cluster, revision: BigInt(revision) };
-    this.#note(status);
     this.#state = 'open';
     this.#channel.whenLost(() => this.retire('the connection was lost'));
     if (!this.#channel.ready) throw new RpcError('the connection was lost');
@@ -168,6 +173,21 @@ export class Connection {
       await this.#authenticate(lifetime);
     } finally {
       lifetime.end(new DGenError('closed', 'token'));
+    }
+  }
+
+  /** Whether the member is of use. Some releases of 3.5 tell their status to root only; these are new enough. */
+  async #look(lifetime: Lifetime): Promise<Header | null> {
+    try {
+      const status = await this.#send('Status', {}, lifetime);
+      checkVersion(status.version);
+      if (status.leader === '0') throw new RpcError('the member knows of no leader');
+      if (status.isLearner) throw new RpcError('the member is a learner');
+      this.#note(status);
+      return status.header;
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      return (await this.#send('Range', { key: this.#options.probe, keys_only: true }, lifetime)).header;
     }
   }
 
@@ -277,7 +297,7 @@ export class Connection {
 
   #note({ errors, leader }: StatusReply): void {
     this.#heardAt = this.#options.host.clock.now();
-    this.#outOfSpace = errors.some((text) => text.includes('NOSPACE'));
+    if (errors.some((text) => text.includes('NOSPACE'))) this.#outOfSpace = true;
     if (leader === '0') this.retire('the member knows of no leader');
   }
 

@@ -99,3 +99,8 @@ export function commitError(error: unknown): unknown {
 export function isOutOfSpace(error: unknown): boolean {
   return error instanceof RpcError && error.message.includes('database space exceeded');
 }
+
+/** Whether the server denies a permission. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof RpcError && error.message.includes('permission denied');
+}
