@@ -25,7 +25,8 @@ async function create(): Promise<ConformanceTarget> {
     pauseServer: () => server.pause(),
     resumeServer: () => server.resume(),
     compact: async () => {
-      await server.sql(`UPDATE ${schema}.dgen_head SET known = version, next_known = version`);
+      await server.sql(`UPDATE ${schema}.dgen_head h SET known = v.version, next_known = v.version
+        FROM (SELECT max(version) AS version FROM ${schema}.dgen_marker) v`);
       await server.sql(`DELETE FROM ${schema}.dgen_past`);
     },
     dropNotifications: async () => {

@@ -1,15 +1,20 @@
-// The three functions of the store, which run inside the server. Each is called by one statement outside of any
+// The functions of the store, which run inside the server. Each operation is one call of one of them, by a statement outside of any
 // transaction block, so it is a transaction of its own that the server ends by itself: a client that dies, stops or is
 // cut off leaves neither a lock nor an idle transaction behind, and a pooler may carry each to another connection.
 //
 // Planner settings belong to the functions, so they hold in every session, also behind a pooler: always by index, never by
 // a plan made while the tables were empty; and no JIT, which the huge costs of forbidden plans would start.
 
-/** Versions whose leftovers one commit clears away: more than it makes, so that leftovers do not grow. */
-const sweptPerCommit = 8;
+/**
+ * The head is looked after at every so many commits, or after a second. Each change of it leaves a row for the server to
+ * clean up, which a long transaction of anybody else in the database prevents.
+ */
+const commitsPerStep = 16;
+/** Versions whose leftovers are cleared away then: more than were made, so that leftovers do not grow. */
+const sweptPerStep = 128;
 const snapshotsMs = 30_000;
 const markersMs = 600_000;
-/** The most that the store's clock advances by one commit. */
+/** The most that the store's clock advances by one step. */
 const clockStepMs = 10_000;
 
 const settings = `SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan
@@ -23,16 +28,18 @@ const readSql = (schema: string): string => `
   ) RETURNS TABLE (key bytea, value bytea, version bigint, more boolean)
   LANGUAGE plpgsql STABLE ${settings} AS $f$
   DECLARE
-    head record;
+    current bigint;
+    known bigint;
     snapshot bigint;
     items refcursor;
     count integer := 0;
     bytes bigint := 0;
   BEGIN
     IF pg_is_in_recovery() THEN RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'YG004'; END IF;
-    SELECT h.version, h.known INTO STRICT head FROM ${schema}.dgen_head h;
-    snapshot := coalesce(p_snapshot, head.version);
-    IF snapshot < head.known OR snapshot > head.version THEN
+    SELECT max(m.version) INTO STRICT current FROM ${schema}.dgen_marker m;
+    SELECT h.known INTO STRICT known FROM ${schema}.dgen_head h;
+    snapshot := coalesce(p_snapshot, current);
+    IF snapshot < known OR snapshot > current THEN
       RAISE EXCEPTION 'snapshot % is gone', snapshot USING ERRCODE = 'YG002';
     END IF;
     IF p_reverse THEN
@@ -64,7 +71,7 @@ const readSql = (schema: string): string => `
 
 // Commits wait for each other at an advisory lock, so each judges the state that its predecessors left, and their versions
 // are in the order in which they become visible. The lock saves refusals; that nobody came between is made sure by the
-// condition of the UPDATE of the head, whatever the isolation level.
+// primary key of the markers, whatever the isolation level.
 const commitSql = (schema: string): string => `
   CREATE FUNCTION ${schema}.dgen_commit(
     p_wait_ms integer, p_snapshot bigint, p_begins bytea[], p_ends bytea[],
@@ -74,64 +81,75 @@ const commitSql = (schema: string): string => `
   DECLARE
     h ${schema}.dgen_head%ROWTYPE;
     was bigint;
-    v bigint;
     wall bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
-    past_end bigint;
-    markers_end bigint;
   BEGIN
     PERFORM set_config('lock_timeout', p_wait_ms::text, true);
     IF current_setting('synchronous_commit') = 'off' THEN
       PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     PERFORM pg_advisory_xact_lock((x'6467656e'::bigint << 32) | '${schema}.dgen_head'::regclass::oid::bigint);
+    SELECT max(m.version) INTO STRICT was FROM ${schema}.dgen_marker m;
     SELECT * INTO STRICT h FROM ${schema}.dgen_head;
     IF p_id IS NOT NULL THEN
       SELECT m.attempt INTO detail FROM ${schema}.dgen_marker m WHERE m.id = p_id;
       IF FOUND THEN status := 'earlier'; RETURN; END IF;
     END IF;
-    IF cardinality(p_begins) > 0 AND p_snapshot <> h.version THEN
-      IF p_snapshot < h.known OR p_snapshot > h.version THEN status := 'too_old'; RETURN; END IF;
+    IF cardinality(p_begins) > 0 AND p_snapshot <> was THEN
+      IF p_snapshot < h.known OR p_snapshot > was THEN status := 'too_old'; RETURN; END IF;
       IF EXISTS (
         SELECT FROM ${schema}.dgen_past p, unnest(p_begins, p_ends) r(low, high)
           WHERE p.until > p_snapshot AND p.key >= r.low AND p.key < r.high
       ) THEN status := 'conflict'; RETURN; END IF;
     END IF;
     status := 'now';
-    detail := h.version;
+    detail := was;
     IF p_id IS NULL AND cardinality(p_kinds) = 0 THEN RETURN; END IF;
+    detail := was + 1;
+    INSERT INTO ${schema}.dgen_marker (version, id, attempt) VALUES (detail, p_id, p_attempt)
+      ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN RAISE EXCEPTION 'another commit came between' USING ERRCODE = '40001'; END IF;
+    PERFORM ${schema}.dgen_write(detail, p_kinds, p_keys, p_values);
+    IF detail % ${commitsPerStep} = 0 OR wall - h.wall_ms >= 1000 THEN
+      PERFORM ${schema}.dgen_step(detail, wall);
+    END IF;
+  END $f$;
+`;
 
-    was := h.version;
-    v := was + 1;
-    detail := v;
-    h.clock_ms := h.clock_ms + least(greatest(wall - h.wall_ms, 0), ${clockStepMs});
+// Moves the clock of the store and what depends on it, and clears away what nobody needs any more, a part at a time.
+// The versions are the condition: the dead rows of what was cleared away before are never looked at again.
+const stepSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_step(p_version bigint, p_wall bigint) RETURNS void
+  LANGUAGE plpgsql VOLATILE AS $f$
+  DECLARE
+    h ${schema}.dgen_head%ROWTYPE;
+    past_from bigint;
+    markers_from bigint;
+  BEGIN
+    SELECT * INTO STRICT h FROM ${schema}.dgen_head;
+    past_from := h.swept;
+    markers_from := h.markers_swept;
+    h.clock_ms := h.clock_ms + least(greatest(p_wall - h.wall_ms, 0), ${clockStepMs});
     IF h.clock_ms - h.turned_ms >= ${snapshotsMs} THEN
       h.known := h.next_known;
-      h.next_known := was;
+      h.next_known := p_version;
       h.turned_ms := h.clock_ms;
     END IF;
     IF h.clock_ms - h.markers_turned_ms >= ${markersMs} THEN
       h.markers_known := h.markers_next_known;
-      h.markers_next_known := was;
+      h.markers_next_known := p_version;
       h.markers_turned_ms := h.clock_ms;
     END IF;
-    past_end := greatest(h.swept, least(h.known, h.swept + ${sweptPerCommit}));
-    markers_end := greatest(h.markers_swept, least(h.markers_known, h.markers_swept + ${sweptPerCommit}));
-    UPDATE ${schema}.dgen_head x SET version = v, clock_ms = h.clock_ms, wall_ms = wall,
-        known = h.known, next_known = h.next_known, turned_ms = h.turned_ms, swept = past_end,
-        markers_known = h.markers_known, markers_next_known = h.markers_next_known,
-        markers_turned_ms = h.markers_turned_ms, markers_swept = markers_end
-      WHERE x.version = was;
-    IF NOT FOUND THEN RAISE EXCEPTION 'another commit came between' USING ERRCODE = '40001'; END IF;
-    IF p_id IS NOT NULL THEN
-      INSERT INTO ${schema}.dgen_marker (id, attempt, version) VALUES (p_id, p_attempt, v);
+    h.swept := greatest(past_from, least(h.known, past_from + ${sweptPerStep}));
+    h.markers_swept := greatest(markers_from, least(h.markers_known, markers_from + ${sweptPerStep}));
+    UPDATE ${schema}.dgen_head SET known = h.known, next_known = h.next_known, turned_ms = h.turned_ms,
+      swept = h.swept, markers_known = h.markers_known, markers_next_known = h.markers_next_known,
+      markers_turned_ms = h.markers_turned_ms, markers_swept = h.markers_swept,
+      clock_ms = h.clock_ms, wall_ms = p_wall;
+    IF h.swept > past_from THEN
+      DELETE FROM ${schema}.dgen_past p WHERE p.until > past_from AND p.until <= h.swept;
     END IF;
-    PERFORM ${schema}.dgen_write(v, p_kinds, p_keys, p_values);
-    IF past_end > h.swept THEN
-      DELETE FROM ${schema}.dgen_past p WHERE p.until > h.swept AND p.until <= past_end;
-    END IF;
-    IF markers_end > h.markers_swept THEN
-      DELETE FROM ${schema}.dgen_marker m
-        WHERE m.version > h.markers_swept AND m.version <= markers_end;
+    IF h.markers_swept > markers_from THEN
+      DELETE FROM ${schema}.dgen_marker m WHERE m.version > markers_from AND m.version <= h.markers_swept;
     END IF;
   END $f$;
 `;
@@ -191,7 +209,8 @@ const changesSql = (schema: string): string => `
   LANGUAGE plpgsql STABLE ${settings} AS $f$
   BEGIN
     IF pg_is_in_recovery() THEN RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'YG004'; END IF;
-    RETURN QUERY SELECT h.version, h.known, c.until, c.key FROM ${schema}.dgen_head h
+    RETURN QUERY SELECT v.version, h.known, c.until, c.key
+      FROM (SELECT max(m.version) AS version FROM ${schema}.dgen_marker m) v, ${schema}.dgen_head h
       LEFT JOIN LATERAL (
         SELECT p.until, p.key FROM ${schema}.dgen_past p WHERE p.until > p_after LIMIT p_limit
       ) c ON true;
@@ -205,5 +224,5 @@ const ringSql = (schema: string): string => `
 `;
 
 export function functionsSql(schema: string): string {
-  return [readSql, writeSql, commitSql, changesSql, ringSql].map((sql) => sql(schema)).join('');
+  return [readSql, writeSql, stepSql, commitSql, changesSql, ringSql].map((sql) => sql(schema)).join('');
 }

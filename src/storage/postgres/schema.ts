@@ -1,15 +1,16 @@
 // The tables, and how a schema becomes ours: an empty one is filled in one transaction under a lock, one of ours is
 // checked for its format, anything else is refused as it is. A role that may create nothing can use what another made.
 //
-// head: one row. `version` counts commits. Snapshots from `known` on can be read; `next_known` was the version when the store's
-// clock showed `turned_ms`, and becomes `known` half a minute later; the `markers_` ones are the same for markers. `swept`:
-// up to that version the leftovers are gone. `clock_ms` is the store's own clock: it sums up what passes between two commits,
-// but never more than ten seconds, so a server whose clock jumps forgets nothing early; `wall_ms` is when it was set.
+// marker: one row per commit, with its version and its idempotency id, if it has one. The greatest version is the store's.
+// head: one row, which changes now and then. Snapshots from `known` on can be read; `next_known` was the version when the
+// store's clock showed `turned_ms`, and becomes `known` half a minute later; the `markers_` ones are the same for markers.
+// `swept`: up to that version the leftovers are gone. `clock_ms` is the store's own clock: it sums up what passes between two
+// of its changes, but never more than ten seconds, so a server whose clock jumps forgets nothing early; `wall_ms` is when it
+// was set.
 // item: what there is now; `since` is the version that wrote it.
 // past: what there was, from `since` until it was changed at `until`. `since` null: there was nothing. So it holds both
 // what older snapshots see and which keys each version changed.
 // state: both together, with no condition of their own, so that a range of them is read in order from the two indexes.
-// marker: idempotency ids.
 import { DGenError } from '../../errors/error.ts';
 import type { Connection } from './connection.ts';
 import { sqlState } from './errors.ts';
@@ -25,13 +26,12 @@ const tablesSql = (schema: string): string => `
   CREATE TABLE ${schema}.dgen_head (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     format integer NOT NULL,
-    version bigint NOT NULL, known bigint NOT NULL, next_known bigint NOT NULL,
-    turned_ms bigint NOT NULL, swept bigint NOT NULL,
+    known bigint NOT NULL, next_known bigint NOT NULL, turned_ms bigint NOT NULL, swept bigint NOT NULL,
     markers_known bigint NOT NULL, markers_next_known bigint NOT NULL,
     markers_turned_ms bigint NOT NULL, markers_swept bigint NOT NULL,
     clock_ms bigint NOT NULL, wall_ms bigint NOT NULL
   ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
-  INSERT INTO ${schema}.dgen_head VALUES (true, ${schemaFormat}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  INSERT INTO ${schema}.dgen_head VALUES (true, ${schemaFormat}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   CREATE TABLE ${schema}.dgen_item (
     key bytea PRIMARY KEY, value bytea NOT NULL, since bigint NOT NULL) WITH (${busy});
   CREATE TABLE ${schema}.dgen_past (
@@ -41,8 +41,8 @@ const tablesSql = (schema: string): string => `
     SELECT key, value, since, 9223372036854775807 AS until FROM ${schema}.dgen_item
     UNION ALL SELECT key, value, since, until FROM ${schema}.dgen_past;
   CREATE TABLE ${schema}.dgen_marker (
-    id bytea PRIMARY KEY, attempt integer NOT NULL, version bigint NOT NULL) WITH (${busy});
-  CREATE INDEX dgen_marker_version ON ${schema}.dgen_marker (version);
+    version bigint PRIMARY KEY, id bytea UNIQUE, attempt integer NOT NULL) WITH (${busy});
+  INSERT INTO ${schema}.dgen_marker VALUES (0, NULL, 0);
 `;
 
 /**
