@@ -45,7 +45,7 @@ import { storeAt } from './open-store.ts';
 export interface NodeOptions {
   /** `name@host`; the host part is what other nodes of the cluster know this machine by. Unique in the tenant. Without an `@`, `@127.0.0.1` is added. */
   readonly name: string;
-  /** `sqlite:PATH`, `memory:NAME`, or an open store, which stays open when the node closes. */
+  /** An address as `storeAt` takes it, such as `sqlite:PATH`, or an open store, which stays open when the node closes. */
   readonly store: string | Store;
   /** Nodes of one tenant of one store form a cluster. Default `default`. */
   readonly tenant?: string;

@@ -115,6 +115,13 @@ export async function moveUnderCluster(
   const sealedAt = nowMs();
   await sealAndDie(from, to);
   const sealed = await contentOf(from);
+  const record = Buffer.from(sealed[0]?.split(' ')[1] ?? '', 'hex').toString();
+  assert.match(record, /^dgen 1 moved /);
+  const secret = /:([^:/@]+)@/.exec(to)?.[1];
+  assert.ok(
+    secret === undefined || !(record.includes(secret) || record.includes('@')),
+    'the seal shows a secret',
+  );
   await sleep(4 * leaseMs);
   assert.match(await command('--from', from, '--to', to), /^moved \d+ keys/);
   t.diagnostic(`no store for ${(nowMs() - sealedAt).toFixed(0)} ms, leases of ${leaseMs} ms`);
