@@ -62,7 +62,7 @@ export async function increment(tenant: Tenant, at: Bytes, timeoutMs = 20_000): 
   );
 }
 
-export async function valueAt(tenant: Tenant, at: Bytes): Promise<Bytes | undefined> {
+async function valueAt(tenant: Tenant, at: Bytes): Promise<Bytes | undefined> {
   return transact(tenant, (tx) => tx.get(at), { timeoutMs: 20_000 });
 }
 
