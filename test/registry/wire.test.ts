@@ -8,7 +8,13 @@ import { atom, decodeTerm, encodeTerm, Pid, termKey, tuple } from '../../src/ter
 
 const pid = new Pid(atom('a@127.0.0.1'), 7, 0, 3);
 const version = { epoch: 4, n: 9 };
-const durations = { leaseMs: 600, sessionMs: 1_800, toleranceMs: 120_000, holdMs: 600_000, clockRateBound: 0.05 };
+const durations = {
+  leaseMs: 600,
+  sessionMs: 1_800,
+  toleranceMs: 120_000,
+  holdMs: 600_000,
+  clockRateBound: 0.05,
+};
 const record = { epoch: 4, leader: 'a#1', renewals: 2, durations, established: ['a#1', 'b#2'] };
 
 function entry(name: unknown, metadata?: unknown): Entry {
@@ -19,7 +25,17 @@ const odd = tuple(atom('room'), new Map([[1, 'x']]), Uint8Array.of(255, 0));
 
 const messages: readonly Message[] = [
   { type: 'follow', epoch: 4, durations },
-  { type: 'ping', epoch: 4, ping: 1, serving: true, head: version, expect: 3, record, storeless: false, decidesMsLeft: 0 },
+  {
+    type: 'ping',
+    epoch: 4,
+    ping: 1,
+    serving: true,
+    head: version,
+    expect: 3,
+    record,
+    storeless: false,
+    decidesMsLeft: 0,
+  },
   { type: 'grant', epoch: 4, nonce: 8 },
   { type: 'adopt', epoch: 4, version, totals: [['a#1', 2, -5, 7]] },
   {

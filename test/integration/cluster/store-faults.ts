@@ -156,7 +156,8 @@ async function admitNewcomer({ cluster }: Standing): Promise<void> {
 }
 
 async function longOutage(t: TestContext, store: FaultyStore, longMs: number): Promise<void> {
-  const standing = await stand(t, store);
+  // Long beside any pause of a busy machine: the leader is to stay the same.
+  const standing = await stand(t, store, { leaseMs: 1_500, sessionMs: 4_500 });
   const { nodes, kept } = standing;
   const leader = await leaderOf(nodes);
   const { epoch } = await leader.status();
