@@ -1,5 +1,4 @@
-// A transaction: a revision, and what was read at it. The first read asks for the newest, which the members agree upon before
-// they answer; the revision of its answer is the snapshot, and all later reads ask for that one, at whichever member.
+// A transaction: reads of one revision, what they have told, and a commit that rests on it.
 import { DGenError } from '../../errors/error.ts';
 import { copyCommit, isEmptyRange, keyAfter } from '../bytes.ts';
 import type { Lifetime } from '../lifetime.ts';
@@ -9,9 +8,9 @@ import type { Cluster } from './cluster.ts';
 import { applyCommit } from './commit.ts';
 import type { Layout } from './layout.ts';
 import type { MarkerLeases } from './marker-leases.ts';
-import type { KeyValue, RangeReply, RangeRequest } from './messages.ts';
+import type { KeyValue, RangeReply } from './messages.ts';
 import { coveredBy, ReadLog } from './read-log.ts';
-import { repeatable } from './requests.ts';
+import { SnapshotReads } from './snapshot-reads.ts';
 
 export interface TransactionParts {
   readonly cluster: Cluster;
@@ -27,16 +26,18 @@ const furtherKeysMax = 256;
 export class EtcdTransaction implements StoreTransaction {
   readonly #parts: TransactionParts;
   readonly #log: ReadLog = new ReadLog();
-  #revision: bigint | undefined;
-  #first: Promise<unknown> | undefined;
+  readonly #reads: SnapshotReads;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
+    this.#reads = new SnapshotReads(parts.cluster, parts.lifetime);
   }
 
   async get(key: Bytes): Promise<Bytes | undefined> {
+    const { layout, lifetime } = this.#parts;
+    lifetime.check();
     const own = key.slice();
-    const reply = await this.#range({ key: this.#parts.layout.key(own) });
+    const reply = await this.#reads.range({ key: layout.key(own) });
     const found = reply.kvs[0];
     this.#log.noteKey(own, found?.mod_revision ?? '0');
     return found && new Uint8Array(found.value);
@@ -73,11 +74,11 @@ export class EtcdTransaction implements StoreTransaction {
     lifetime.check();
     const request = copyCommit(commit);
     try {
-      await this.#first;
+      await this.#reads.settled();
       const needsNobody =
         request.writes.length === 0 && request.id === undefined && request.reads.length === 0;
       if (needsNobody) return { applied: 'now' };
-      return await applyCommit({ ...this.#parts, log: this.#log, revision: this.#revision }, request);
+      return await applyCommit({ ...this.#parts, log: this.#log, revision: this.#reads.revision }, request);
     } finally {
       this.close();
     }
@@ -89,7 +90,7 @@ export class EtcdTransaction implements StoreTransaction {
 
   #batch(range: KeyRange, { limit, reverse }: { limit: number; reverse: boolean }): Promise<RangeReply> {
     const order = reverse ? ({ sort_order: 'DESCEND' } as const) : {};
-    return this.#range({ ...this.#parts.layout.range(range), limit, ...order });
+    return this.#reads.range({ ...this.#parts.layout.range(range), limit, ...order });
   }
 
   /** What is still to be read after a reply; undefined: nothing. */
@@ -101,44 +102,6 @@ export class EtcdTransaction implements StoreTransaction {
     if (last === undefined || (!more && last === kvs.at(-1))) return undefined;
     const key = this.#keyAt(last);
     return reverse ? { begin, end: key } : { begin: keyAfter(key), end };
-  }
-
-  /** One read of the snapshot. Several that begin together wait for the one that fixes it. */
-  async #range(request: RangeRequest): Promise<RangeReply> {
-    const { cluster, lifetime } = this.#parts;
-    lifetime.check();
-    while (this.#revision === undefined) {
-      if (this.#first === undefined) return this.#fixSnapshot(request);
-      await this.#first;
-    }
-    const at = { ...request, revision: String(this.#revision) };
-    return repeatable(cluster, lifetime, ['Range', at]);
-  }
-
-  #fixSnapshot(request: RangeRequest): Promise<RangeReply> {
-    const first = this.#newest(request);
-    // For the others that wait: if it fails, the next of them tries.
-    this.#first = first.then(
-      () => undefined,
-      () => {
-        this.#first = undefined;
-      },
-    );
-    return first;
-  }
-
-  async #newest(request: RangeRequest): Promise<RangeReply> {
-    const { cluster, lifetime } = this.#parts;
-    const known = cluster.revision ?? 0n;
-    const reply = await repeatable(cluster, lifetime, ['Range', request]);
-    const revision = cluster.note(reply.header);
-    if (revision < known) {
-      // Only a store that was restored from a copy can do that. What this process knows of it is wrong then.
-      const expected = `revision ${known} or later`;
-      throw new DGenError('store_fatal', 'etcd went back in time', { expected, got: String(revision) });
-    }
-    this.#revision = revision;
-    return reply;
   }
 
   #keyAt({ key }: KeyValue): Bytes {
