@@ -124,6 +124,8 @@ describe('opening is refused', () => {
     setTimeout(() => abort.abort(), 100);
     const options = { url: `postgres://u:p@127.0.0.1:${port}/db`, signal: abort.signal };
     assert.equal((await errorOf(openPostgres(options))).code, 'aborted');
+    const refused = { url, signal: AbortSignal.timeout(150) };
+    assert.equal((await errorOf(openPostgres(refused))).code, 'aborted');
     silent.close();
   });
 

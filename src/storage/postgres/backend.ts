@@ -72,6 +72,7 @@ async function start(workers: Workers, { schema }: Settings, lifetime: Lifetime)
       await lifetime.race(workers.start((connection) => prepareSchema(connection, schema)));
       return;
     } catch (error) {
+      if (hasCode(error, 'aborted')) throw error;
       if (error === lifetime.reason) throw last ?? error;
       last = connectError(error);
       if (last.details.standby === true) {

@@ -1,6 +1,7 @@
-// The functions of the store, which run inside the server. Each operation is one call of one of them, by a statement outside of any
-// transaction block, so it is a transaction of its own that the server ends by itself: a client that dies, stops or is
-// cut off leaves neither a lock nor an idle transaction behind, and a pooler may carry each to another connection.
+// The functions of the store, which run inside the server. Each operation is one call of one of them, by a statement
+// outside of any transaction block, so it is a transaction of its own that the server ends by itself: a client that dies,
+// stops or is cut off leaves neither a lock nor an idle transaction behind, and a pooler may carry each to another
+// connection.
 //
 // Planner settings belong to the functions, so they hold in every session, also behind a pooler: always by index, never by
 // a plan made while the tables were empty; and no JIT, which the huge costs of forbidden plans would start.
