@@ -132,6 +132,10 @@ export class EtcdMember {
     this.#parts = parts;
   }
 
+  get dataDirectory(): string {
+    return join(this.#parts.directory, 'data');
+  }
+
   get running(): boolean {
     return (
       this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
@@ -217,11 +221,11 @@ export class EtcdMember {
   }
 
   #arguments(): readonly string[] {
-    const { name, directory, port, peerPort, healthPort, tls, args } = this.#parts;
+    const { name, port, peerPort, healthPort, tls, args } = this.#parts;
     const client = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
     const peer = `http://127.0.0.1:${peerPort}`;
     return [
-      ...['--name', name, '--data-dir', join(directory, 'data'), '--logger', 'zap', '--log-level', 'warn'],
+      ...['--name', name, '--data-dir', this.dataDirectory, '--logger', 'zap', '--log-level', 'warn'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...['--listen-metrics-urls', `http://127.0.0.1:${healthPort}`, '--initial-cluster-state', 'new'],
