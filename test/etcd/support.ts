@@ -15,7 +15,7 @@ import {
 } from '../../src/storage/index.ts';
 
 export const host = nodeHost();
-export const transactionMs = 5_000;
+const transactionMs = 5_000;
 
 export interface Opened {
   readonly backend: Backend;

@@ -33,7 +33,7 @@ export interface EtcdInternals {
   readonly lingerMs?: number;
 }
 
-/** @internal For tests. */
+/** For tests, which do not wait as long. */
 export async function openEtcdWith(options: EtcdOptions, internals: EtcdInternals): Promise<Backend> {
   const checked = checkOptions(options);
   const host = nodeHost();
