@@ -61,8 +61,8 @@ class Conditions {
       }
     }
     this.#compares.push(this.#notNewer(layout.range(range)));
-    const known = log.keysIn(range);
-    if (known === undefined || known.length > spare) {
+    const known = log.keysIn(range, spare);
+    if (known === undefined) {
       this.#guarded.push(range);
       return 0;
     }

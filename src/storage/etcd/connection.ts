@@ -27,7 +27,7 @@ export interface ConnectionOptions extends ChannelOptions {
 /** How often a member in use is asked for its status. */
 const statusMs = 1_000;
 /** A member that has let so much time pass without any answer to a caller is left, even if the caller did not wait longer. */
-const patienceMs = 500;
+const patienceMs = 1_000;
 const probeLeaseSeconds = 60;
 const oldestVersion = { major: 3, minor: 4 };
 

@@ -14,16 +14,22 @@ export interface KnownKey {
 export class ReadLog {
   readonly #keys: Map<string, KnownKey> = new Map();
   #seen: KeyRange[] = [];
+  /** The keys that are there, in order; made when it is asked for. */
+  #sorted: readonly KnownKey[] | undefined;
+  #isMerged = true;
 
   noteKey(key: Bytes, revision: string): void {
     this.#keys.set(nameOf(key), { key, revision });
+    this.#sorted = undefined;
   }
 
   /** A whole interval, and the keys that are in it. */
   noteRange(range: KeyRange, keys: readonly KnownKey[]): void {
     if (isEmptyRange(range)) return;
     for (const known of keys) this.#keys.set(nameOf(known.key), known);
-    this.#seen = [...mergeRanges([...this.#seen, range], Number.POSITIVE_INFINITY)];
+    this.#seen.push(range);
+    this.#sorted = undefined;
+    this.#isMerged = false;
   }
 
   /** What is known of one key; undefined: nothing. */
@@ -33,19 +39,40 @@ export class ReadLog {
     return this.#hasSeen({ begin: key, end: keyAfter(key) }) ? '0' : undefined;
   }
 
-  /** The keys that are in an interval, if it was seen whole. */
-  keysIn(range: KeyRange): readonly KnownKey[] | undefined {
+  /** The keys that are in an interval; undefined if it was not seen whole, or has more than `max` of them. */
+  keysIn(range: KeyRange, max: number): readonly KnownKey[] | undefined {
     if (!this.#hasSeen(range)) return undefined;
-    const within = ({ key, revision }: KnownKey): boolean =>
-      revision !== '0' && compareBytes(range.begin, key) <= 0 && compareBytes(key, range.end) < 0;
-    return [...this.#keys.values()].filter(within);
+    const sorted = this.#inOrder();
+    const from = firstNotBelow(sorted, range.begin);
+    const found = sorted.slice(from, from + max + 1).filter(({ key }) => compareBytes(key, range.end) < 0);
+    return found.length > max ? undefined : found;
+  }
+
+  #inOrder(): readonly KnownKey[] {
+    this.#sorted ??= [...this.#keys.values()]
+      .filter(({ revision }) => revision !== '0')
+      .sort((a, b) => compareBytes(a.key, b.key));
+    return this.#sorted;
   }
 
   #hasSeen({ begin, end }: KeyRange): boolean {
+    if (!this.#isMerged) this.#seen = [...mergeRanges(this.#seen, Number.POSITIVE_INFINITY)];
+    this.#isMerged = true;
     return this.#seen.some(
       (seen) => compareBytes(seen.begin, begin) <= 0 && compareBytes(end, seen.end) <= 0,
     );
   }
+}
+
+/** The place of the first key that is not below `bound`. */
+function firstNotBelow(sorted: readonly KnownKey[], bound: Bytes): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes((sorted[middle] as KnownKey).key, bound) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The part of `range` that a page has told about. */

@@ -7,8 +7,10 @@ import type { Connection } from './connection.ts';
 import { commitError, isAnswer, isOutOfSpace, RpcError, refusalOf, storeError } from './errors.ts';
 import type { Method, Methods, TxnReply, TxnRequest } from './messages.ts';
 
-/** Connections that one request may use up. */
+/** Attempts for one request, each with whichever connection is the one to use then. */
 const triesMax = 4;
+/** Before another attempt at the same member, and a multiple of it later. */
+const pauseMsMax = 50;
 
 type ReadMethod = Exclude<Method, 'Authenticate' | 'Status'>;
 
@@ -31,8 +33,8 @@ export async function repeatable<M extends ReadMethod>(
     } catch (error) {
       if (lifetime.reason !== undefined) throw lifetime.reason;
       if (!mayTryAnother(error)) throw storeError(error);
-      leaveAfter(error, connection);
       failure = error;
+      if (!leaveAfter(error, connection)) await lifetime.sleep(Math.random() * pauseMsMax * (tries + 1));
     }
   }
   throw storeError(failure);
@@ -83,9 +85,11 @@ function mayTryAnother(error: unknown): boolean {
   return refusal === undefined || refusal.remedy === 'endpoint';
 }
 
-/** Whoever does not answer, or says that he is of no use, is left; "leader changed" and the like pass by themselves. */
-function leaveAfter(error: unknown, connection: Connection): void {
-  if (!(error instanceof RpcError)) return;
+/** Whoever does not answer, or says that he is of no use, is left: then true. "leader changed" and the like pass by themselves. */
+function leaveAfter(error: unknown, connection: Connection): boolean {
+  if (!(error instanceof RpcError)) return false;
   const isUseless = refusalOf(error)?.remedy === 'endpoint' || error.message.includes('server stopped');
-  if (isUseless || !isAnswer(error)) connection.retire(error.message);
+  if (!isUseless && isAnswer(error)) return false;
+  connection.retire(error.message);
+  return true;
 }
