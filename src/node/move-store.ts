@@ -88,6 +88,6 @@ async function withBoth<T>(
 /** Without what is secret in an address: users and passwords, and whatever follows a question mark. */
 function nameOf(store: string | Backend): string {
   return typeof store === 'string'
-    ? store.replace(/\/\/.*@/s, '//').replace(/\?.*$/s, '')
+    ? store.replace(/[?#].*$/s, '').replace(/\/\/.*@/s, '//')
     : store.description;
 }

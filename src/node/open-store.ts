@@ -54,7 +54,7 @@ export async function backendAt(address: string, host: StoreHost): Promise<Backe
   }
   throw new DGenError('bad_option', 'store address', {
     expected: 'sqlite:PATH, etcd://HOST:PORT, postgres://USER@HOST/DATABASE or memory:NAME',
-    // Whatever it was meant to be, it may hold a password.
-    got: address.replace(/\/\/.*@/s, '//***@'),
+    // Whatever it was meant to be, a password may stand anywhere in it.
+    got: scheme === undefined ? 'something without a scheme' : `${scheme}:…`,
   });
 }

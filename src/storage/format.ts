@@ -41,6 +41,16 @@ export function isTargetOf(standing: Standing | undefined, move: string): boolea
   return standing.move === move || standing.former?.includes(move) === true;
 }
 
+/** Another move has taken the target since, and would leave it to this one, which was not given up. */
+export function hasLostTarget(standing: Standing | undefined, move: string): boolean {
+  return isTargetOf(standing, move) && !(standing?.state !== 'open' && standing?.move === move);
+}
+
+/** Whether this move was completed into the store, which may have moved on since. */
+export function hasArrived(standing: Standing | undefined, move: string): boolean {
+  return (standing?.state === 'open' || standing?.state === 'moved') && standing.arrived === move;
+}
+
 export function encodeStanding(standing: Standing): Bytes {
   const { state, ...rest } = standing;
   const plain = state === 'open' && standing.arrived === undefined;

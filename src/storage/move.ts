@@ -5,13 +5,15 @@
 //   4. the target is marked `open`, conditional on its still being filled by this move.
 // It may die at any point, and be run again. Until 4 it can be given up: the target is marked `abandoned` first, so that 4 can never
 // happen, and then the seal is taken off. Markers of idempotency ids stay behind; see `moving.ts`.
-import { DGenError } from '../errors/error.ts';
+import { DGenError, hasCode } from '../errors/error.ts';
 import { compareBytes, keyAfter } from './bytes.ts';
 import {
   checkOpen,
   decodeStanding,
   encodeStanding,
   formatKey,
+  hasArrived,
+  hasLostTarget,
   isTargetOf,
   movedError,
   type Standing,
@@ -67,10 +69,11 @@ export async function lookAt(tx: Pick<Transaction, 'get' | 'getRange'>): Promise
   if (record === undefined && items.length > 0) {
     throw new DGenError('store_not_ours', 'store', { expected: 'a format record', got: 'other keys' });
   }
-  return {
-    standing: record === undefined ? undefined : decodeStanding(record),
-    bare: items.length <= 1,
-  };
+  return { standing: standingOf(record), bare: items.length <= 1 };
+}
+
+function standingOf(record: Bytes | undefined): Standing | undefined {
+  return record === undefined ? undefined : decodeStanding(record);
 }
 
 /** Nothing of value is in it: it may become the target of a move. */
@@ -106,10 +109,8 @@ export class Mover {
     if (source?.state === 'moved') {
       const { move } = source;
       const { standing } = target;
-      if (standing?.state === 'open' && standing.arrived === move)
-        return { moved: 'earlier', move, keys: 0, bytes: 0 };
-      const lost = isTargetOf(standing, move) && standing?.state !== 'open' && standing?.move !== move;
-      if (lost && isVacant(target)) await this.#reserve(move);
+      if (hasArrived(standing, move)) return { moved: 'earlier', move, keys: 0, bytes: 0 };
+      if (hasLostTarget(standing, move)) await this.#reserveAgain(move);
       else if (standing?.state !== 'filling' || standing.move !== move) throw movedError(source);
       return this.#finish(move);
     }
@@ -143,11 +144,27 @@ export class Mover {
   async #reserve(move: string): Promise<void> {
     await this.#transact(this.#to, async (tx) => {
       const look = await lookAt(tx);
-      if (!isVacant(look)) throw notEmpty(look);
-      tx.clearRange(contents);
-      const former = formerOf(look.standing, move);
-      tx.set(formatKey, encodeStanding({ state: 'filling', move, from: this.#names.from, former }));
+      this.#take(tx, look, move);
     });
+  }
+
+  /**
+   * For a move that has sealed its source and lost its target to another one. Only while the target still says so: that
+   * is what giving the move up takes away, and a target that was marked for that must never be filled again.
+   */
+  async #reserveAgain(move: string): Promise<void> {
+    await this.#transact(this.#to, async (tx) => {
+      const look = await lookAt(tx);
+      if (hasLostTarget(look.standing, move)) this.#take(tx, look, move);
+      else if (!hasArrived(look.standing, move)) checkFilling(look.standing, move);
+    });
+  }
+
+  #take(tx: Transaction, look: StoreLook, move: string): void {
+    if (!isVacant(look)) throw notEmpty(look);
+    tx.clearRange(contents);
+    const former = formerOf(look.standing, move);
+    tx.set(formatKey, encodeStanding({ state: 'filling', move, from: this.#names.from, former }));
   }
 
   /** 2. */
@@ -161,13 +178,24 @@ export class Mover {
     });
   }
 
-  /** 3 and 4. */
+  /** 3 and 4, unless another run of the same move is faster. */
   async #finish(move: string): Promise<Move> {
+    try {
+      return await this.#fill(move);
+    } catch (error) {
+      if (!hasCode(error, 'store_not_ours')) throw error;
+      const { standing } = await this.#look(this.#to);
+      if (hasArrived(standing, move)) return { moved: 'earlier', move, keys: 0, bytes: 0 };
+      throw error;
+    }
+  }
+
+  async #fill(move: string): Promise<Move> {
     const copied = await this.#copy(move);
     await this.#compare(move);
     await this.#transact(this.#to, async (tx) => {
       const { standing } = await lookAt(tx);
-      if (standing?.state === 'open' && standing.arrived === move) return;
+      if (hasArrived(standing, move)) return;
       checkFilling(standing, move);
       tx.set(formatKey, encodeStanding({ state: 'open', arrived: move }));
     });
@@ -183,7 +211,7 @@ export class Mover {
       batch = [];
       batchBytes = 0;
     };
-    for await (const item of this.#itemsOf(this.#from, move)) {
+    for await (const item of this.#itemsOf(this.#from, (standing) => checkSealed(standing, move))) {
       const bytes = item[0].length + item[1].length;
       if (batch.length === limits.writesMax || batchBytes + bytes > batchBytesMax) await write();
       batch.push(item);
@@ -197,8 +225,8 @@ export class Mover {
 
   /** What was copied is read once more, for it is what everybody will go by. */
   async #compare(move: string): Promise<void> {
-    const copy = this.#itemsOf(this.#to);
-    for await (const [key, value] of this.#itemsOf(this.#from, move)) {
+    const copy = this.#itemsOf(this.#to, (standing) => checkFilling(standing, move));
+    for await (const [key, value] of this.#itemsOf(this.#from, (standing) => checkSealed(standing, move))) {
       const { value: there } = await copy.next();
       if (!there || compareBytes(there[0], key) !== 0 || compareBytes(there[1], value) !== 0)
         throw copyDiffers();
@@ -206,12 +234,15 @@ export class Mover {
     if ((await copy.next()).done !== true) throw copyDiffers();
   }
 
-  /** Page by page, each in a transaction of its own: nobody writes there while the seal of the move is on. */
-  async *#itemsOf(space: KeySpace, sealedBy?: string): AsyncGenerator<Item, undefined> {
+  /** Page by page, each in a transaction of its own: nobody but a mover writes there while the record is what `check` lets pass. */
+  async *#itemsOf(
+    space: KeySpace,
+    check: (standing: Standing | undefined) => void,
+  ): AsyncGenerator<Item, undefined> {
     let range = contents;
     for (let more = true; more; ) {
       const page = await this.#transact(space, async (tx) => {
-        if (sealedBy !== undefined) checkSealed(await tx.get(formatKey), sealedBy);
+        check(standingOf(await tx.get(formatKey)));
         return tx.getRange(range, { limit: 1_000 });
       });
       yield* page.items;
@@ -234,22 +265,20 @@ export class Mover {
 }
 
 /** Somebody has given the move up. */
-function checkSealed(record: Bytes | undefined, move: string): void {
-  const standing = record === undefined ? undefined : decodeStanding(record);
+function checkSealed(standing: Standing | undefined, move: string): void {
   if (standing?.state === 'moved' && standing.move === move) return;
   throw new DGenError('store_not_ours', 'source of the move', { expected: `one sealed by the move ${move}` });
 }
 
 async function putAll(tx: Transaction, items: readonly Item[], move: string): Promise<void> {
-  const record = await tx.get(formatKey);
-  checkFilling(record === undefined ? undefined : decodeStanding(record), move);
+  checkFilling(standingOf(await tx.get(formatKey)), move);
   for (const [key, value] of items) tx.set(key, value);
 }
 
 /** After this the target cannot be completed for that move. */
 async function abandon(tx: Transaction, move: string): Promise<void> {
   const { standing } = await lookAt(tx);
-  if (standing?.state === 'open' && standing.arrived === move) {
+  if (hasArrived(standing, move)) {
     throw new DGenError('store_moved', 'move', { expected: 'one that is not complete', details: { move } });
   }
   if (!isTargetOf(standing, move)) checkFilling(standing, move);

@@ -1,6 +1,7 @@
 // Transactions of a store that is being moved: each belongs to the old store or to the new one. In the old one the seal
 // means to come again; in the new one an id is settled with the old store's markers first (`moving.ts` says why).
 import { DGenError, hasCode } from '../errors/error.ts';
+import type { Clock } from '../host/ports.ts';
 import { checkWait } from './check.ts';
 import type {
   Bytes,
@@ -13,10 +14,8 @@ import type {
   WaitOptions,
   Watch,
 } from './port.ts';
+import { shutOutAttempt } from './prefixed.ts';
 import type { KeySpace, StoreHost } from './store.ts';
-
-/** In the old store's marker: no attempt was applied there, and none will be. */
-const shutOutAttempt = 0x7ffffffe;
 
 /** What is known of the move, and who is to hear of it. */
 export interface Switch {
@@ -28,6 +27,12 @@ export interface Switch {
   sealed(): void;
   /** Has the watch fire at the switch, too. */
   watchUntilSwitch(watch: Watch): Watch;
+}
+
+/** What several waits in a row have together: each takes what those before it have left. */
+export function timeLeft(clock: Clock, options: WaitOptions): () => WaitOptions {
+  const endsAt = clock.now() + options.timeoutMs;
+  return () => ({ ...options, timeoutMs: Math.max(1, endsAt - clock.now()) });
 }
 
 export function beingMoved(cause?: unknown): DGenError {
@@ -54,9 +59,7 @@ export class MovingSpace implements KeySpace {
 
   async begin(options: WaitOptions): Promise<StoreTransaction> {
     checkWait(options);
-    const { clock } = this.host;
-    const endsAt = clock.now() + options.timeoutMs;
-    const left = (): WaitOptions => ({ ...options, timeoutMs: Math.max(1, endsAt - clock.now()) });
+    const left = timeLeft(this.host.clock, options);
     const side = await this.#switch.sideFor(options);
     const inner = await this.#sides[side].begin(left());
     if (side === 'from') return new LeavingTransaction(inner, () => this.#switch.sealed());

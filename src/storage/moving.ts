@@ -9,9 +9,9 @@
 // must be within reach for commits with an id (the registry makes none but at the start of a node) until the node
 // is started with the new store alone.
 import { DGenError } from '../errors/error.ts';
-import { formatRange, isTargetOf, movedError, type Standing } from './format.ts';
+import { formatRange, hasArrived, isTargetOf, movedError, type Standing } from './format.ts';
 import { isVacant, lookAt, notEmpty, type StoreLook } from './move.ts';
-import { beingMoved, MovingSpace, type Switch } from './moving-space.ts';
+import { beingMoved, MovingSpace, type Switch, timeLeft } from './moving-space.ts';
 import { type Backend, limits, type WaitOptions, type Watch } from './port.ts';
 import {
   claimFormat,
@@ -56,7 +56,10 @@ export async function movingStore(from: Backend, to: Backend, options: OpenStore
 function sideOf(from: StoreLook, to: StoreLook): Side {
   const [old, next]: readonly (Standing | undefined)[] = [from.standing, to.standing];
   if (old?.state === 'moved') {
-    if (next?.state === 'open' && next.arrived === old.move) return 'to';
+    if (next !== undefined && hasArrived(next, old.move)) {
+      if (next.state === 'moved') throw movedError(next);
+      return 'to';
+    }
     if (isTargetOf(next, old.move)) return 'wait';
     throw movedError(old);
   }
@@ -136,10 +139,11 @@ class MovingStore implements Store, Switch {
   }
 
   async #look(options: WaitOptions): Promise<void> {
+    const left = timeLeft(this.#host.clock, options);
     const { from, to } = this.#backends;
     const side = await decide(
-      () => readOnce(wholeStore(from, this.#host), options),
-      () => readOnce(wholeStore(to, this.#host), options),
+      () => readOnce(wholeStore(from, this.#host), left()),
+      () => readOnce(wholeStore(to, this.#host), left()),
     );
     if (this.usesNew) return;
     this.#side = side;

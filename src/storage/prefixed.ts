@@ -21,6 +21,12 @@ import {
 } from './port.ts';
 import type { KeySpace, StoreHost } from './store.ts';
 
+/**
+ * In a sealed store's marker: no attempt with this id was applied here, and none will be. Who knows the target too has left
+ * it there before committing to the target (`moving.ts`).
+ */
+export const shutOutAttempt = 0x7ffffffe;
+
 export interface SpaceParts {
   readonly backend: Backend;
   readonly host: StoreHost;
@@ -91,7 +97,7 @@ class PrefixedTransaction implements StoreTransaction {
     try {
       const full = this.#withPrefix(commit);
       await this.#usable();
-      return await this.#inner.commit(full);
+      return this.#resultOf(await this.#inner.commit(full));
     } finally {
       this.#inner.close();
     }
@@ -106,6 +112,13 @@ class PrefixedTransaction implements StoreTransaction {
     const check = this.#check;
     if (check !== undefined) this.#checked ??= this.#inner.get(formatKey).then(check);
     return this.#checked;
+  }
+
+  /** Backends look for markers before conflicts: who began before the seal may find one that was left after it. */
+  #resultOf(result: CommitResult): CommitResult {
+    const isShutOut = result.applied === 'earlier' && result.attempt === shutOutAttempt;
+    if (!isShutOut || this.#check === undefined) return result;
+    throw new DGenError('store_conflict', 'store', { expected: 'one that was not sealed meanwhile' });
   }
 
   #checkOpen(): void {
