@@ -4,6 +4,7 @@
 // everything about it begins anew, epochs and tokens included.
 import { DGenError } from '../errors/error.ts';
 import { type KeySpace, keyAfter, keyOf, partsOf, prefixRange } from '../storage/index.ts';
+import { Lifetime } from '../storage/lifetime.ts';
 import type { Transaction } from '../storage/recording.ts';
 import { transact } from '../storage/transact.ts';
 import { decodeInfo, decodeRecord, type MemberInfo } from './coordination.ts';
@@ -57,11 +58,14 @@ export async function deleteRegistry({ root, what, space, options }: DeleteOrder
   const endsAt = clock.now() + timeoutMs;
   const gone = new Set<MemberKey>();
   for (;;) {
-    const leftMs = timeoutMs > 0 ? Math.max(endsAt - clock.now(), 1) : timeoutMs;
-    const wait = signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
-    const found = await transact(space, (tx) => clearIfGone(tx, root, { gone, force }), wait);
+    const left = () => ({
+      timeoutMs: timeoutMs > 0 ? Math.max(endsAt - clock.now(), 1) : timeoutMs,
+      ...(signal !== undefined && { signal }),
+    });
+    const found = await transact(space, (tx) => clearIfGone(tx, root, { gone, force }), left());
     if ('deleted' in found) return found;
-    const proven = await provenGone(found.infos, found.inTheWay, options);
+    const lifetime = new Lifetime({ ...left(), timers: space.host.timers, what: 'asking the members' });
+    const proven = await provenGone(found, options.node, lifetime);
     if (proven.length < found.inTheWay.length) throw inUse(what, found);
     for (const member of proven) gone.add(member);
   }
@@ -115,20 +119,27 @@ function isReplaced(member: MemberKey, infos: ReadonlyMap<MemberKey, MemberInfo>
 
 /** Those at whose address nobody, or somebody else, answers, where that proves something: on the machine of the node that asks. */
 async function provenGone(
-  infos: ReadonlyMap<MemberKey, MemberInfo>,
-  members: readonly MemberKey[],
-  { node, signal = new AbortController().signal }: DeleteOptions,
+  { infos, inTheWay }: InTheWay,
+  node: RegistryNode | undefined,
+  lifetime: Lifetime,
 ): Promise<MemberKey[]> {
-  if (node === undefined) return [];
-  const verdicts = await Promise.all(
-    members.map(async (member) => {
-      const info = infos.get(member);
-      if (info === undefined || info.address === null || info.machineId !== node.machineId) return false;
-      const answer = await node.probe(info.address, { node: info.node, creation: info.creation }, signal);
-      return answer.verdict === 'refused' || answer.verdict === 'other';
-    }),
-  );
-  return members.filter((_, index) => verdicts[index]);
+  const controller = new AbortController();
+  const isGone = async (member: MemberKey): Promise<boolean> => {
+    const info = infos.get(member);
+    if (node === undefined || info === undefined || info.address === null) return false;
+    if (info.machineId !== node.machineId) return false;
+    const expected = { node: info.node, creation: info.creation };
+    const { verdict } = await node.probe(info.address, expected, controller.signal);
+    return verdict === 'refused' || verdict === 'other';
+  };
+  try {
+    lifetime.check();
+    const verdicts = await lifetime.race(Promise.all(inTheWay.map(isGone)));
+    return inTheWay.filter((_, index) => verdicts[index]);
+  } finally {
+    lifetime.end(new DGenError('closed', 'asking the members'));
+    controller.abort();
+  }
 }
 
 function inUse(what: string, { inTheWay, leader }: InTheWay): DGenError {

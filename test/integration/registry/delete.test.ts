@@ -239,6 +239,29 @@ describe('Registry.delete', () => {
     await store.close();
   });
 
+  test('who asks members that do not answer waits no longer than it was told', { timeout }, async () => {
+    const { store, tenant } = await bareTenant();
+    const address = { host: '127.0.0.1', port: 1 };
+    await put(tenant, [[keyOf('registry', 'games', 'member', 'a@h#1'), { ...info('a@h#1', 1), address }]]);
+    let asked = 0;
+    const node = {
+      machineId: 'm',
+      probe: (_address: object, _expected: object, signal: AbortSignal) =>
+        new Promise((resolve) => {
+          asked += 1;
+          signal.addEventListener('abort', () => resolve({ verdict: 'unknown' }), { once: true });
+        }),
+    } as unknown as Node;
+    const late = Registry.delete('games', tenant, { node, timeoutMs: 50 });
+    await assert.rejects(late, (e) => hasCode(e, 'timeout'));
+    const controller = new AbortController();
+    const stopped = Registry.delete('games', tenant, { node, signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    await assert.rejects(stopped, (e) => hasCode(e, 'aborted'));
+    assert.equal(asked, 2);
+    await store.close();
+  });
+
   test('wrong arguments have their codes', { timeout }, async () => {
     const { store, tenant } = await bareTenant();
     await assert.rejects(Registry.delete('games', undefined as never), (e) => hasCode(e, 'badarg'));
