@@ -3,7 +3,15 @@
 // or by a script; what must hold is judged in checkers/, which are told of everything through `Watch`.
 import { step, wakeAt } from '../registry/protocol/member.ts';
 import { createMember, type MemberState } from '../registry/protocol/state.ts';
-import type { Config, Effect, Event, MemberKey, NameKey, Result } from '../registry/protocol/types.ts';
+import type {
+  Config,
+  Durations,
+  Effect,
+  Event,
+  MemberKey,
+  NameKey,
+  Result,
+} from '../registry/protocol/types.ts';
 import { memberKey, nodeOf } from '../registry/protocol/types.ts';
 import { atom } from '../term/atom.ts';
 import { Pid } from '../term/pid.ts';
@@ -59,6 +67,8 @@ export interface ClusterOptions {
   readonly seed: number;
   readonly names: readonly string[];
   readonly config: Config;
+  /** Nodes that were started with durations of their own; no `clockRateBound` is below that of `config`, which the clocks keep. */
+  readonly durationsOf?: Readonly<Record<string, Durations>>;
   readonly weather: Weather;
   readonly storeWeather: StoreWeather;
   readonly proofPerMille: number;
@@ -126,7 +136,7 @@ export class Cluster {
     node.paused = false;
     node.backlog.length = 0;
     node.tickAt = Infinity;
-    node.state = createMember(this.options.config, memberKey(name, this.#incarnation()));
+    node.state = createMember(this.#configOf(name), memberKey(name, this.#incarnation()));
     this.note(name, `starts as ${node.state.self}`);
     this.deliver(node, { type: 'start' });
   }
@@ -258,6 +268,12 @@ export class Cluster {
       nextPid: 1,
       processes: new Set(),
     };
+  }
+
+  #configOf(name: string): Config {
+    const { config, durationsOf } = this.options;
+    const own = durationsOf?.[name];
+    return own === undefined ? config : { ...config, durations: own };
   }
 
   #incarnation(): string {

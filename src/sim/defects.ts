@@ -175,6 +175,36 @@ export const defects: readonly Defect[] = [
     replace: 'return counts && hasAuthority(s, now);',
   },
   {
+    name: 'a claim forgets the longer sessions of its predecessor',
+    file: 'claims.ts',
+    find: 'sessionMs: Math.max(own.sessionMs, old?.durations.sessionMs ?? 0)',
+    replace: 'sessionMs: own.sessionMs',
+  },
+  {
+    name: 'sessions of former leaders are forgotten at once',
+    file: 'heartbeat.ts',
+    find: 'return sessionMayRun(c.s, leader, { grantedAt: leader.claimedAt, now: c.now })',
+    replace: 'return c.now < 0',
+  },
+  {
+    name: 'a claimant waits by its own durations alone',
+    file: 'claims.ts',
+    find: 'const durations = slower(s.config.durations, record.durations);',
+    replace: 'const durations = s.config.durations;',
+  },
+  {
+    name: 'support for the own lease alone',
+    file: 'follow.ts',
+    find: 'support(c, s.store.view?.record?.durations.leaseMs ?? 0);',
+    replace: 'support(c, 0);',
+  },
+  {
+    name: 'a session longer than the leader says',
+    file: 'follow.ts',
+    find: 'const sessionMs = Math.min(s.config.durations.sessionMs, follow.sessionMs);',
+    replace: 'const sessionMs = s.config.durations.sessionMs;',
+  },
+  {
     name: 'the stream goes on during a transfer',
     file: 'catchup.ts',
     find: '|| s.pulls.has(from)) return;',

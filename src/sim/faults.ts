@@ -92,7 +92,7 @@ export class Faults {
         if (node !== other) this.#flap(node, other);
         return;
       case 'storeOutage':
-        this.#cutStore('*', lasts + this.#draw.pick([0, 0, 0, this.#options.config.durations.toleranceMs]));
+        this.#cutStore('*', lasts + this.#draw.pick([0, 0, 0, this.#longOutageMs()]));
         return;
       case 'storeCut':
         this.#cutStore(node.name, lasts);
@@ -103,6 +103,15 @@ export class Faults {
       default:
         kind satisfies never;
     }
+  }
+
+  /** Long enough for somebody to stop deciding; where durations are mixed, also for somebody to let sessions go. */
+  #longOutageMs(): number {
+    const { config, durationsOf } = this.#options;
+    const mixed = Object.values(durationsOf);
+    if (mixed.length === 0) return config.durations.toleranceMs;
+    const { toleranceMs, holdMs } = this.#draw.pick(mixed);
+    return this.#draw.pick([toleranceMs, holdMs]);
   }
 
   #victim(): SimNode {

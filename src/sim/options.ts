@@ -1,9 +1,12 @@
 // What a seed decides before its run begins: how many members, how their clocks go, how bad the network and the store
 // are, which faults happen and how often. Printed with every failure.
-import type { Config } from '../registry/protocol/types.ts';
+import { slower } from '../registry/protocol/authority.ts';
+import type { Config, Durations } from '../registry/protocol/types.ts';
 import { createDraw, type Draw } from './draw.ts';
 import type { Weather } from './network.ts';
 import type { StoreWeather } from './sim-store.ts';
+
+export const nodeNames = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
 
 export const faultKinds = [
   'crash',
@@ -27,6 +30,8 @@ export interface Options {
   /** Faults happen until here; then everything heals. */
   readonly faultsUntilMs: number;
   readonly config: Config;
+  /** Members with durations of their own, by node; the others have those of `config`. */
+  readonly durationsOf: Readonly<Record<string, Durations>>;
   readonly weather: Weather;
   readonly storeWeather: StoreWeather;
   readonly faults: readonly FaultKind[];
@@ -52,12 +57,15 @@ export interface Options {
 export function drawOptions(seed: number): Options {
   const draw = createDraw(seed, 0);
   const calm = draw.chance(100);
+  const counts = { nodes: draw.pick([2, 3, 3, 3, 4, 5]), joiners: draw.pick([0, 0, 1, 2]) };
+  const faultsUntilMs = draw.between(8, 25) * 1000;
+  const config = drawConfig(draw, seed);
   return {
     seed,
-    nodes: draw.pick([2, 3, 3, 3, 4, 5]),
-    joiners: draw.pick([0, 0, 1, 2]),
-    faultsUntilMs: draw.between(8, 25) * 1000,
-    config: drawConfig(draw, seed),
+    ...counts,
+    faultsUntilMs,
+    config,
+    durationsOf: drawMixed(createDraw(seed, 10), config.durations),
     weather: drawWeather(draw),
     storeWeather: {
       delayMaxMs: draw.pick([5, 20, 60]),
@@ -98,6 +106,32 @@ function drawConfig(draw: Draw, seed: number): Config {
     requestsMax: 1000,
     claimStaggerMs: draw.pick([0, 50, 150]),
   };
+}
+
+/** In every third run most nodes were started with options of their own, as a rolling change of them leaves it. */
+function drawMixed(draw: Draw, common: Durations): Record<string, Durations> {
+  const mixed: Record<string, Durations> = {};
+  if (!draw.chance(333)) return mixed;
+  for (const name of nodeNames) if (draw.chance(700)) mixed[name] = drawDurations(draw, common);
+  return mixed;
+}
+
+/** Anything that the options of a registry allow, as far as members of one cluster can live with each other's. */
+function drawDurations(draw: Draw, common: Durations): Durations {
+  const leaseMs = draw.pick([500, 1000, 1000, 2000]);
+  const toleranceMs = draw.pick([leaseMs, 3500, 6000, 10_000]);
+  return {
+    leaseMs,
+    sessionMs: leaseMs * draw.pick([2, 3, 3, 6]),
+    toleranceMs,
+    holdMs: toleranceMs + draw.pick([0, 1000, 4000, 12_000]),
+    clockRateBound: common.clockRateBound * draw.pick([1, 1, 2, 4]),
+  };
+}
+
+/** The largest of each, over all nodes. */
+export function longestDurations(options: Pick<Options, 'config' | 'durationsOf'>): Durations {
+  return Object.values(options.durationsOf).reduce(slower, options.config.durations);
 }
 
 function drawWeather(draw: Draw): Weather {

@@ -4,7 +4,7 @@
 import type { Call } from './cluster.ts';
 import { Faults } from './faults.ts';
 import { type Judged, judgedCluster, Violation } from './judge.ts';
-import { drawOptions, type Options } from './options.ts';
+import { drawOptions, longestDurations, nodeNames, type Options } from './options.ts';
 import { tellStanding } from './standing.ts';
 import { Workload } from './workload.ts';
 
@@ -30,11 +30,9 @@ export interface RunSettings {
   readonly storyAll?: boolean;
 }
 
-const nodeNames = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
-
 /** From the end of the faults to rest: the longest wait of the protocol is that of a newcomer while sessions may be held. */
 function restWithinMs(options: Options): number {
-  const { holdMs, sessionMs, leaseMs } = options.config.durations;
+  const { holdMs, sessionMs, leaseMs } = longestDurations(options);
   return holdMs + 2 * sessionMs + 8 * leaseMs;
 }
 

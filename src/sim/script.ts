@@ -3,7 +3,7 @@
 // The checkers watch every step, so a script that reaches a bad state fails even where it asserts nothing.
 import type { Message } from '../registry/protocol/messages.ts';
 import type { MemberState } from '../registry/protocol/state.ts';
-import type { StoreOp } from '../registry/protocol/types.ts';
+import type { Durations, StoreOp } from '../registry/protocol/types.ts';
 import type { Call, Cluster, SimNode, SimProcess } from './cluster.ts';
 import { type Judged, judgedCluster } from './judge.ts';
 import type { Parcel } from './network.ts';
@@ -21,7 +21,8 @@ export class Script {
   readonly sent: (Parcel & { readonly at: number })[] = [];
   #lose: ((parcel: Parcel) => boolean) | null = null;
 
-  constructor(names: readonly string[]) {
+  /** `own`: nodes that were started with other durations. */
+  constructor(names: readonly string[], own: Readonly<Record<string, Partial<Durations>>> = {}) {
     const durations = { leaseMs, sessionMs, toleranceMs, holdMs, clockRateBound: 0.05 };
     this.judged = judgedCluster({
       seed: 1,
@@ -36,6 +37,9 @@ export class Script {
         requestsMax: 1000,
         claimStaggerMs: 50,
       },
+      durationsOf: Object.fromEntries(
+        Object.entries(own).map(([name, some]) => [name, { ...durations, ...some }]),
+      ),
       weather: { delayMinMs: 1, delayMaxMs: 1, lossPerMille: 0, spikePerMille: 0, spikeMs: 1 },
       storeWeather: { delayMaxMs: 1, timeoutMs: 100, troublePerMille: 0, lateMaxMs: 1 },
       proofPerMille: 0,

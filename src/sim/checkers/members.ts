@@ -1,8 +1,10 @@
 // Invariants of members, at every step:
 //   one-authority   at most one member may decide.
+//   evicted         no member record is removed while the session of its member runs, unless that has said goodbye.
 //   forward         the version of a replica never goes back on one incarnation.
 //   own-names       what a host lists as its own stands in its table, under its incarnation.
 import { hasAuthority } from '../../registry/protocol/authority.ts';
+import { type MemberKey, nodeOf, type StoreOp } from '../../registry/protocol/types.ts';
 import { compareVersions, type Version } from '../../registry/protocol/version.ts';
 import type { Cluster, SimNode } from '../cluster.ts';
 
@@ -12,6 +14,7 @@ export class Members {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    cluster.store.changed = (op) => this.#storeChanged(op);
   }
 
   stepped(node: SimNode): void {
@@ -28,6 +31,25 @@ export class Members {
       );
     this.#seen.set(state.self, version);
     this.#checkOwnNames(node);
+  }
+
+  #storeChanged(op: StoreOp): void {
+    // Who resigns takes away its own record, and those of the dead.
+    if (op.kind !== 'write' || op.record.leader === null) return;
+    for (const member of op.removeMembers) this.#checkEvicted(member);
+  }
+
+  #checkEvicted(member: MemberKey): void {
+    const node = this.#cluster.node(nodeOf(member));
+    const { state } = node;
+    if (state?.self !== member || state.phase === 'fenced' || state.follow.goodbye) return;
+    const until = state.follow.sessionUntil;
+    const left = until === null ? 0 : this.#cluster.trueTime(node, until) - this.#cluster.timeline.now;
+    if (left > 0)
+      this.#broken(
+        'evicted',
+        `the record of ${member} is removed ${left.toFixed(1)} ms before its session lapses`,
+      );
   }
 
   #checkAuthority(): void {
