@@ -68,6 +68,20 @@ describe('transact', () => {
     assert.equal(host.timersPending, 0);
   });
 
+  test('tells the last refusal also when the deadline strikes within an attempt', async () => {
+    let attempts = 0;
+    const { host, tenant } = await simulate((operation) => {
+      if (operation !== 'begin') return undefined;
+      attempts += 1;
+      return attempts === 1 ? { kind: 'unavailable' } : { delayMs: 60_000 };
+    });
+    const failed = host.runUntil(transact(tenant, setOne, { timeoutMs: 1000 }));
+    await assert.rejects(failed, (error: Error & { code?: string; maybeExecuted?: boolean }) => {
+      assert.deepEqual([error.code, error.maybeExecuted], ['timeout', false]);
+      return hasCode(error.cause, 'store_unavailable');
+    });
+  });
+
   test('retries a conflict from the start', async () => {
     const { host, tenant, quiet } = await simulate();
     const seen: (Uint8Array | undefined)[] = [];
