@@ -178,15 +178,18 @@ export class Mover {
     });
   }
 
-  /** 3 and 4, unless another run of the same move is faster. */
+  /** 3 and 4. Another run of the same move may be faster, and one of another move may have taken the target before the seal. */
   async #finish(move: string): Promise<Move> {
-    try {
-      return await this.#fill(move);
-    } catch (error) {
-      if (!hasCode(error, 'store_not_ours')) throw error;
-      const { standing } = await this.#look(this.#to);
-      if (hasArrived(standing, move)) return { moved: 'earlier', move, keys: 0, bytes: 0 };
-      throw error;
+    for (;;) {
+      try {
+        return await this.#fill(move);
+      } catch (error) {
+        if (!hasCode(error, 'store_not_ours')) throw error;
+        const { standing } = await this.#look(this.#to);
+        if (hasArrived(standing, move)) return { moved: 'earlier', move, keys: 0, bytes: 0 };
+        if (!hasLostTarget(standing, move)) throw error;
+      }
+      await this.#reserveAgain(move);
     }
   }
 

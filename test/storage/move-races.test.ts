@@ -79,6 +79,25 @@ test('an id that was shut out of the old store is not taken for applied by who b
   for (const store of [slow, other]) await store.close();
 });
 
+test('two that begin at once: the one whose seal counts takes the target again, and completes', async () => {
+  const pair = await Pair.filled(3);
+  const { host } = pair;
+  const node = await pair.moving();
+  // Both stand still between the mark on the target and the seal: the second one longer.
+  const before = (delayMs: number) => pair.old.connect({ fault: holdBack('begin', 2, delayMs) });
+  const first = pair.move({ old: before(100) });
+  await host.runFor(10);
+  const second = pair.move({ old: before(300) }).catch((error: unknown) => error);
+  await host.runFor(10);
+  assert.match(await recordOf(pair.next), /former/);
+  const { moved, move } = await host.runUntil(first);
+  assert.equal(moved, 'now');
+  code('store_moved')(await host.runUntil(second));
+  assert.equal(await recordOf(pair.next), `dgen 1 open {"arrived":"${move}"}`);
+  assert.equal(await host.runUntil(increment(node.tenant('a'))), 1);
+  await node.close();
+});
+
 describe('two movers that finish the same move', () => {
   for (let delayed = 1; delayed <= 14; delayed++) {
     test(`and nodes that write as soon as it is complete: the later one, late at its operation ${delayed}, raises no alarm`, async () => {
