@@ -168,8 +168,8 @@ async function measureReal(
 ): Promise<Omit<StoreCostRow, 'name' | 'members' | 'names'>> {
   const seconds = restSeconds / 5;
   const how = store.slice(0, store.indexOf(':'));
-  // The last to join is followed by a few looks of each.
-  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  // The last to join is followed by a few looks of each, and PostgreSQL counts what idle connections did after ten seconds.
+  await new Promise((resolve) => setTimeout(resolve, 15_000));
   const before = await answeredBy(store);
   const done = await Promise.all(
     children.map((child) => answerOf<{ counts: Counts; connections: number }>(child, { seconds })),

@@ -30,7 +30,7 @@ async function create(): Promise<ConformanceTarget> {
       await server.sql(`DELETE FROM ${schema}.dgen_past`);
     },
     dropNotifications: async () => {
-      await server.sql(`CREATE OR REPLACE FUNCTION ${schema}.dgen_ring(p_version bigint) RETURNS void
+      await server.sql(`CREATE OR REPLACE FUNCTION ${schema}.dgen_ring(p_versions bigint[]) RETURNS void
         LANGUAGE sql AS $$ SELECT NULL::void $$`);
     },
   });

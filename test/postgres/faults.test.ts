@@ -200,9 +200,35 @@ describe('a link that died without a word', () => {
     await increment(other, key('n'));
     await Promise.all([increment(tenant, key('n')), watch.changed]);
     const elapsed = performance.now() - started;
-    assert.ok(elapsed > 2_000 && elapsed < 6_000, `${elapsed} ms`);
+    assert.ok(elapsed > 2_000 && elapsed < 9_500, `${elapsed} ms`);
     assert.equal(await countAt(other, key('n')), 2);
   });
+
+  test(
+    'is noticed by a client that only watches: after a silence of pollMs, and of answerTimeoutMs',
+    timeout,
+    async (t) => {
+      const proxy = await TcpProxy.start({ port: file.server.port });
+      t.after(() => proxy.close());
+      const schema = newSchema();
+      const waits = { pollMs: 1_000, answerTimeoutMs: 500 };
+      const tenant = await openTenant(t, { url: file.server.url({ port: proxy.port }), schema, ...waits });
+      const other = await openTenant(t, { url: file.server.url(), schema });
+      const watch = tenant.watch({ begin: key('n'), end: key('o') });
+      await until(() => proxy.connections.length === 2, 'it listens');
+      // Notifications arrive, so there are no looks.
+      for (let i = 0; i < 10; i++) {
+        await sleep(150);
+        await increment(other, key('m'));
+      }
+      proxy.silence();
+      const started = performance.now();
+      await increment(other, key('n'));
+      await watch.changed;
+      const elapsed = performance.now() - started;
+      assert.ok(elapsed > 1_200 && elapsed < 3_000, `${elapsed} ms`);
+    },
+  );
 });
 
 describe('what the server says while it commits', () => {

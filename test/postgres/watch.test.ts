@@ -27,12 +27,12 @@ async function pair(
 
 /** How often the watcher has begun to listen. */
 const listens = (schema: string): number =>
-  file.server.log().split(`${schema} LOG:  statement: LISTEN "dgen:${schema}"`).length - 1;
+  file.server.log().split(`${schema} LOG:  statement: SELECT ${schema}.dgen_listen()`).length - 1;
 
 /** Ends the connection that listens, as an administrator would. */
 async function endListener(schema: string): Promise<void> {
   const rows = await file.server.sql(
-    "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE application_name = $1 AND query ~ 'LISTEN|dgen_changes|dgen_ring'",
+    "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE application_name = $1 AND query ~ 'dgen_listen|dgen_changes|dgen_ring'",
     [schema],
   );
   assert.deepEqual(rows, [{ ended: true }]);

@@ -178,7 +178,7 @@ class PostgresTransaction implements StoreTransaction {
     this.#committing = true;
     try {
       const isNothing = commit.writes.length === 0 && commit.id === undefined && commit.reads.length === 0;
-      return isNothing ? { applied: 'now' } : await this.#commit(commitParameters(commit, this.#snapshot));
+      return isNothing ? { applied: 'now' } : await this.#commit(commit);
     } finally {
       this.#committing = false;
       this.close();
@@ -216,14 +216,17 @@ class PostgresTransaction implements StoreTransaction {
     return page;
   }
 
-  async #commit(parameters: readonly unknown[]): Promise<CommitResult> {
+  async #commit(commit: Commit): Promise<CommitResult> {
+    const parameters = commitParameters(commit, this.#snapshot);
     const { workers, lifetime, notifier, settings } = this.#parts;
     const text = `SELECT * FROM ${settings.schema}.dgen_commit($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
     const values = () => [this.#lockWaitMs(), ...parameters];
     const readNothing = parameters[1] === '{}';
     const rows = await this.#again(readNothing, () => workers.run({ text, values, changes: true }, lifetime));
     const { result, version } = commitResult(rows);
-    if (result.applied === 'now') notifier.committed(version);
+    const isNew = result.applied === 'now' && (commit.writes.length > 0 || commit.id !== undefined);
+    if (isNew) notifier.committed(version);
+    else notifier.learn(version);
     return result;
   }
 

@@ -18,6 +18,10 @@ const markersMs = 600_000;
 /** The most that the store's clock advances by one step. */
 const clockStepMs = 10_000;
 
+/** What a notification names at most; one has room for 8,000 bytes. */
+const toldKeysMax = 200;
+const toldBytesMax = 7_000;
+
 const settings = `SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off`;
 
@@ -219,11 +223,35 @@ const changesSql = (schema: string): string => `
 `;
 
 // Not in the transaction that commits: a notification there would take a lock that all commits of the server share.
+// One statement per version, so that its keys cannot be cleared away between being found known and being read.
 const ringSql = (schema: string): string => `
-  CREATE FUNCTION ${schema}.dgen_ring(p_version bigint) RETURNS void
-  LANGUAGE sql VOLATILE AS $f$ SELECT pg_catalog.pg_notify('dgen:${schema}', p_version::pg_catalog.text) $f$;
+  CREATE FUNCTION ${schema}.dgen_ring(p_versions bigint[]) RETURNS void
+  LANGUAGE plpgsql VOLATILE ${settings} AS $f$
+  DECLARE
+    v bigint;
+  BEGIN
+    FOREACH v IN ARRAY p_versions LOOP
+      PERFORM pg_notify('dgen:${schema}:' || h.token,
+          CASE WHEN v > h.known AND c.n <= ${toldKeysMax} AND octet_length(c.told) <= ${toldBytesMax}
+            THEN v || ':' || c.told ELSE v::text END)
+        FROM ${schema}.dgen_head h, (
+          SELECT count(*) AS n, coalesce(string_agg(encode(p.key, 'base64'), ','), '') AS told
+            FROM (SELECT key FROM ${schema}.dgen_past WHERE until = v LIMIT ${toldKeysMax} + 1) p
+        ) c;
+    END LOOP;
+  END $f$;
+`;
+
+// The name of the channel is a secret of those who may read the store: anybody in the database may listen and notify.
+const listenSql = (schema: string): string => `
+  CREATE FUNCTION ${schema}.dgen_listen() RETURNS void
+  LANGUAGE plpgsql VOLATILE ${settings} AS $f$
+  BEGIN
+    EXECUTE format('LISTEN %I', (SELECT 'dgen:${schema}:' || h.token FROM ${schema}.dgen_head h));
+  END $f$;
 `;
 
 export function functionsSql(schema: string): string {
-  return [readSql, writeSql, stepSql, commitSql, changesSql, ringSql].map((sql) => sql(schema)).join('');
+  const all = [readSql, writeSql, stepSql, commitSql, changesSql, ringSql, listenSql];
+  return all.map((sql) => sql(schema)).join('');
 }

@@ -22,8 +22,8 @@ export interface PostgresOptions {
   /** Connections of this client, 2 to 100: one hears of commits, the others work. Default 2. */
   readonly connectionsMax?: number;
   /**
-   * Milliseconds between two looks for changes while something is watched, 10 to 60000. Notifications come at once; this finds
-   * what they miss, and is all there is behind a pooler in transaction mode. Default 500.
+   * Milliseconds without a notification after which a look is made for changes, while something is watched, 10 to 60000. Where
+   * notifications do not arrive, as behind a pooler in transaction mode, looks are made ten times as often. Default 5000.
    */
   readonly pollMs?: number;
   /** Milliseconds for one attempt to connect, 100 to 60000. Default 3000. */
@@ -86,7 +86,7 @@ export function settingsOf(options: PostgresOptions): Settings {
       options.connectionsMax ?? number('connectionsMax') ?? 2,
       [2, 100],
     ),
-    pollMs: integer('pollMs', options.pollMs ?? number('pollMs') ?? 500, [10, 60_000]),
+    pollMs: integer('pollMs', options.pollMs ?? number('pollMs') ?? 5_000, [10, 60_000]),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs ?? 3_000, [100, 60_000]),
     answerTimeoutMs: integer('answerTimeoutMs', options.answerTimeoutMs ?? 3_000, [100, 60_000]),
     timeoutMs: integer('timeoutMs', options.timeoutMs ?? 5_000, [1, 2_147_483_647]),

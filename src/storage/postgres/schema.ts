@@ -6,7 +6,7 @@
 // store's clock showed `turned_ms`, and becomes `known` half a minute later; the `markers_` ones are the same for markers.
 // `swept`: up to that version the leftovers are gone. `clock_ms` is the store's own clock: it sums up what passes between two
 // of its changes, but never more than ten seconds, so a server whose clock jumps forgets nothing early; `wall_ms` is when it
-// was set.
+// was set. `token`: part of the name of the channel for notifications.
 // item: what there is now; `since` is the version that wrote it.
 // past: what there was, from `since` until it was changed at `until`. `since` null: there was nothing. So it holds both
 // what older snapshots see and which keys each version changed.
@@ -29,9 +29,10 @@ const tablesSql = (schema: string): string => `
     known bigint NOT NULL, next_known bigint NOT NULL, turned_ms bigint NOT NULL, swept bigint NOT NULL,
     markers_known bigint NOT NULL, markers_next_known bigint NOT NULL,
     markers_turned_ms bigint NOT NULL, markers_swept bigint NOT NULL,
-    clock_ms bigint NOT NULL, wall_ms bigint NOT NULL
+    clock_ms bigint NOT NULL, wall_ms bigint NOT NULL, token text NOT NULL
   ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
-  INSERT INTO ${schema}.dgen_head VALUES (true, ${schemaFormat}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  INSERT INTO ${schema}.dgen_head VALUES (true, ${schemaFormat}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    pg_catalog.left(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 16));
   CREATE TABLE ${schema}.dgen_item (
     key bytea PRIMARY KEY, value bytea NOT NULL, since bigint NOT NULL) WITH (${busy});
   CREATE TABLE ${schema}.dgen_past (
