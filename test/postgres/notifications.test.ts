@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, Mutation } from '../../src/storage/index.ts';
 import { rangeOfKey } from '../../src/storage/index.ts';
 import { type Ring, ringOf } from '../../src/storage/postgres/ring.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { key, newSchema, openBackend, serverOfFile, timeout, until } from './support.ts';
 
 const file = serverOfFile({ settings: { log_statement: 'all', log_line_prefix: '%a ' } });
@@ -211,6 +212,41 @@ describe('a notification that was lost', () => {
       assert.equal(looks(), before);
     },
   );
+});
+
+describe('a client that cannot tell of its commit', () => {
+  /** Behind a proxy; the connection that works is the first one, the one that listens the second. */
+  async function proxied(t: TestContext): Promise<Pair & { readonly proxy: TcpProxy }> {
+    const proxy = await TcpProxy.start({ port: file.server.port });
+    t.after(() => proxy.close());
+    const made = await pair(t);
+    const { schema } = made;
+    const writer = await openBackend(t, { url: file.server.url({ port: proxy.port }), schema });
+    await write(writer, key('first'));
+    await until(() => proxy.connections.length === 2, 'it listens');
+    await sleep(quietMs);
+    return { ...made, writer, proxy };
+  }
+
+  test('tells by the next connection', timeout, async (t) => {
+    const { watcher, writer, proxy } = await proxied(t);
+    const watch = watcher.watch(rangeOfKey(key('a')));
+    proxy.connections[1]?.pipe('up').swallow();
+    await write(writer, key('a'));
+    assert.equal(await firedAfter(watch, quietMs), Number.POSITIVE_INFINITY);
+    proxy.connections[1]?.cut();
+    assert.ok((await firedAfter(watch, 10_000)) < 5_000);
+  });
+
+  test('tells by the connection that works while there is no other', timeout, async (t) => {
+    const { watcher, writer, proxy } = await proxied(t);
+    const watch = watcher.watch(rangeOfKey(key('a')));
+    proxy.door('refusing');
+    proxy.connections[1]?.cut();
+    await sleep(quietMs);
+    await write(writer, key('a'));
+    assert.ok((await firedAfter(watch, 10_000)) < 5_000);
+  });
 });
 
 test('a server that was started anew may have lost commits: all watches fire', timeout, async (t) => {

@@ -69,6 +69,20 @@ describe('behind pgbouncer', () => {
     await watch.changed;
   });
 
+  test('in transaction mode looks are frequent, without being told so', timeout, async (t) => {
+    const { port } = await bouncer(t, { mode: 'transaction' });
+    const options = { url: file.server.url({ port }), schema: newSchema() };
+    const [one, two] = [await openTenant(t, options), await openTenant(t, options)];
+    for (let i = 0; i < 4; i++) {
+      const watch = one.watch(rangeOfKey(key('w')));
+      const started = performance.now();
+      await set(two, key('w'), String(i));
+      await watch.changed;
+      const elapsed = performance.now() - started;
+      assert.ok(elapsed < 2_500, `${elapsed} ms`);
+    }
+  });
+
   test(
     'where sessions have another isolation level by default, which cannot be set here, all is exact',
     timeout,
