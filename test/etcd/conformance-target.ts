@@ -1,20 +1,45 @@
 // The targets of the conformance suite: one server serves all cases of a file, each under a prefix of its own. The client
-// that the suite disturbs knows one member, through the proxy; the others know all of them.
+// that the suite disturbs, and the one whose notifications it loses, know one member, each through a proxy; the others know
+// all of them.
 import type { ConformanceTarget } from '../../src/storage/conformance/index.ts';
 import { openEtcd } from '../../src/storage/etcd/index.ts';
 import type { EtcdServer } from '../support/etcd-server.ts';
 import { tcpTarget } from '../support/tcp-link.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 let cases = 0;
 
-export function etcdTarget(server: EtcdServer): Promise<ConformanceTarget> {
+/** Of a connection to the first client, once its notifications are to be lost. */
+const hearingMs = 100;
+
+/** From now on each connection goes deaf a moment after it was first used: it takes commands, and nothing comes back. */
+function deafen(proxy: TcpProxy): void {
+  const known = new Set<object>();
+  for (const connection of proxy.connections) connection.pipe('down').swallow();
+  proxy.onTurn((connection) => {
+    if (known.has(connection)) return;
+    known.add(connection);
+    proxy.after(hearingMs, () => connection.pipe('down').swallow());
+  });
+}
+
+export async function etcdTarget(server: EtcdServer): Promise<ConformanceTarget> {
+  const first = await TcpProxy.start({ port: server.port });
+  let clients = 0;
   const prefix = `case/${++cases}`;
   const all = server.members;
   const endpointsOf = (port: number): readonly string[] =>
     port === server.port ? server.endpoints : [`127.0.0.1:${port}`];
+  const connect = (port: number) => {
+    // The first client has a way of its own, to the first member, which can be made deaf.
+    const endpoints = clients++ === 0 ? [`127.0.0.1:${first.port}`] : endpointsOf(port);
+    return openEtcd({ endpoints, prefix, endpointTimeoutMs: 1_000 });
+  };
   return tcpTarget({
     port: server.port,
-    connect: (port) => openEtcd({ endpoints: endpointsOf(port), prefix, endpointTimeoutMs: 1_000 }),
+    connect,
+    dropNotifications: async () => deafen(first),
+    cleanUp: () => first.close(),
     restart: async () => {
       await Promise.all(all.map((member) => member.kill()));
       await Promise.all(all.map((member) => member.up()));
@@ -28,7 +53,3 @@ export function etcdTarget(server: EtcdServer): Promise<ConformanceTarget> {
     compact: () => server.compact(),
   });
 }
-
-export const lacks = {
-  dropNotifications: 'events of the watch are not hints: a lost one is a broken connection',
-};

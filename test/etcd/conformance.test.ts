@@ -2,7 +2,7 @@
 import { after, before, describe, test } from 'node:test';
 import { conformance } from '../../src/storage/conformance/index.ts';
 import { EtcdServer } from '../support/etcd-server.ts';
-import { etcdTarget, lacks } from './conformance-target.ts';
+import { etcdTarget } from './conformance-target.ts';
 
 let server: EtcdServer;
 
@@ -11,7 +11,7 @@ describe('etcd', () => {
     server = await EtcdServer.start();
   });
   after(() => server.dispose());
-  for (const { name, skip, run } of conformance({ create: () => etcdTarget(server), lacks })) {
+  for (const { name, skip, run } of conformance({ create: () => etcdTarget(server) })) {
     test(name, { skip: skip ?? false, timeout: 60_000 }, run);
   }
 });

@@ -31,8 +31,9 @@ export interface ConformanceTarget {
   /** Makes the store forget its history up to now: old snapshots, and the log that watches resume from. Need `compact`. */
   compact?(): Promise<void>;
   /**
-   * From now on no notification of a commit by another client arrives at `backend`; its commands do. For stores whose
-   * notifications are hints on top of a poll. Need `dropNotifications`.
+   * From now on no notification of a commit by another client arrives at `backend`; its commands do. Where a notification can be
+   * lost only with its connection: connections take commands, and nothing comes back on them any more; new ones work for
+   * a moment. Need `dropNotifications`.
    */
   dropNotifications?(): Promise<void>;
   /** Closes what is still open, also a disturbed link or a paused server, and removes the store. */

@@ -172,7 +172,7 @@ export const watchOutageCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'watch: a change whose notification was lost is found by the poll',
+    name: 'watch: a change whose notification was lost is found all the same',
     needs: ['dropNotifications'],
     async run(bench) {
       check(
