@@ -42,8 +42,6 @@ interface StoredView extends StoreView {
 
 const membersPerPage = 1_000;
 const stampBytes = 8;
-/** Of a registry that nobody has joined yet. */
-const noMembersStamp = '';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -60,6 +58,7 @@ export class Coordination {
   /** What is known of every member that was ever seen in the store and is not gone from it. */
   readonly infos: Map<MemberKey, MemberInfo> = new Map();
   readonly #established: StampedCopy<readonly MemberKey[]> = new StampedCopy();
+  /** While there is a copy, `infos` is of the same members: whoever changes them otherwise drops it. */
   readonly #members: StampedCopy<readonly MemberKey[]> = new StampedCopy();
   #failure: unknown;
 
@@ -137,6 +136,7 @@ export class Coordination {
             this.#membershipChanged(),
           ],
         });
+        this.#members.drop();
         this.infos.set(own.member, own);
         return {
           status: 'committed',
@@ -176,6 +176,7 @@ export class Coordination {
     });
     this.#established.keep(establishedStamp, established);
     const members = view.members.filter((member) => !op.removeMembers.includes(member));
+    if (op.removeMembers.length > 0) this.#members.drop();
     for (const member of op.removeMembers) this.infos.delete(member);
     return { status: 'committed', view: { record: op.record, members } };
   }
@@ -202,7 +203,13 @@ export class Coordination {
 
   async #readMembers(tx: StoreTransaction): Promise<readonly MemberKey[]> {
     const bytes = await tx.get(this.#membershipKey());
-    const stamp = bytes === undefined ? noMembersStamp : decoder.decode(bytes);
+    // Without a stamp nobody has joined yet, or not since the registry was deleted: two such times look alike.
+    if (bytes === undefined) {
+      const members = await this.#listMembers(tx);
+      this.#members.drop();
+      return members;
+    }
+    const stamp = decoder.decode(bytes);
     return this.#members.at(stamp) ?? this.#members.keep(stamp, await this.#listMembers(tx));
   }
 

@@ -16,4 +16,9 @@ export class StampedCopy<T> {
     this.#value = value;
     return value;
   }
+
+  /** The next one who asks has to read. */
+  drop(): void {
+    this.#stamp = undefined;
+  }
 }

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type SimulatedHost, simulatedHost } from '../../src/host/index.ts';
 import { Coordination, type MemberInfo } from '../../src/registry/coordination.ts';
+import { deleteRegistry } from '../../src/registry/deletion.ts';
 import type { LeaderRecord, StoreOp, StoreOutcome, StoreView } from '../../src/registry/protocol/types.ts';
 import { keyOf, MemoryDatabase, type MemoryFault, openStore, type Tenant } from '../../src/storage/index.ts';
 
@@ -24,16 +25,26 @@ interface Client {
   readonly tenant: Tenant;
   /** What goes wrong with its next commit. */
   fault: MemoryFault | undefined;
+  /** Of everything else. */
+  delayMs: () => number;
 }
 
 class Bench {
-  readonly host: SimulatedHost = simulatedHost();
-  readonly #database: MemoryDatabase = new MemoryDatabase(this.host);
+  readonly host: SimulatedHost;
+  readonly #database: MemoryDatabase;
+
+  constructor(seed = 1) {
+    this.host = simulatedHost({ seed });
+    this.#database = new MemoryDatabase(this.host);
+  }
 
   async client(): Promise<Client> {
     let client: Client | undefined;
     const backend = this.#database.connect({
-      fault: (operation) => (operation === 'commit' ? client?.fault : undefined),
+      fault: (operation) => {
+        const delayMs = client?.delayMs() ?? 0;
+        return operation === 'commit' ? (client?.fault ?? { delayMs }) : { delayMs };
+      },
     });
     const store = await this.host.runUntil(openStore(backend, { host: this.host }));
     const tenant = store.tenant('default');
@@ -41,12 +52,20 @@ class Bench {
       coordination: new Coordination(tenant, { root: 'r', timeoutMs: 1_000 }),
       tenant,
       fault: undefined,
+      delayMs: () => 0,
     };
     return client;
   }
 
   run({ coordination }: Client, op: StoreOp): Promise<StoreOutcome> {
     return this.host.runUntil(coordination.run(op, infoOf(op.kind === 'join' ? op.member : 'x@h#0'), never));
+  }
+
+  /** By force; what becomes of it is as open as of any commit. */
+  startDelete({ tenant }: Client): Promise<unknown> {
+    const options = { force: true, timeoutMs: 30 };
+    const deletion = deleteRegistry({ root: 'r', what: 'r', space: tenant, options });
+    return deletion.catch((error: unknown) => error);
   }
 
   async view(client: Client): Promise<StoreView> {
@@ -66,6 +85,7 @@ type Step =
       readonly checksMembers: boolean;
       readonly fault: number;
     }
+  | { readonly do: 'delete'; readonly client: number; readonly fault: number }
   | { readonly do: 'read'; readonly client: number };
 
 const faults: readonly (MemoryFault | undefined)[] = [
@@ -91,6 +111,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       checksMembers: fc.boolean(),
       fault,
     }),
+    fc.record({ do: fc.constant('delete' as const), client, fault }),
     fc.record({ do: fc.constant('read' as const), client }),
   ),
   { minLength: 1, maxLength: 25 },
@@ -98,7 +119,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 const named = (numbers: readonly number[]): string[] => numbers.map((number) => members[number] ?? '');
 
-function opOf(step: Exclude<Step, { do: 'read' }>, view: StoreView): StoreOp {
+function opOf(step: Exclude<Step, { do: 'read' | 'delete' }>, view: StoreView): StoreOp {
   if (step.do === 'join') return { kind: 'join', member: members[step.member] ?? '' };
   const record: LeaderRecord = {
     epoch: 1,
@@ -109,6 +130,48 @@ function opOf(step: Exclude<Step, { do: 'read' }>, view: StoreView): StoreOp {
   };
   const expectMembers = step.checksMembers ? view.members : null;
   return { kind: 'write', expect: view.record, record, removeMembers: named(step.removed), expectMembers };
+}
+
+/** Looks, joins, writes and deletions of three clients at once, each operation as slow as it likes. */
+async function allAtOnce(seed: number): Promise<void> {
+  const bench = new Bench(seed);
+  const { host } = bench;
+  const draw = (below: number) => host.random.uint32() % below;
+  const clients = [await bench.client(), await bench.client(), await bench.client()];
+  const work = clients.flatMap((one) => {
+    one.delayMs = () => draw(15);
+    const look = async () => {
+      for (let i = 0; i < 20; i++) {
+        (await one.coordination.watchMembers(never)).cancel();
+        await new Promise<void>((resolve) => void host.timers.after(draw(10), resolve));
+      }
+    };
+    const change = async () => {
+      let view = nothing;
+      for (let i = 0; i < 12; i++) {
+        one.fault = draw(4) === 0 ? faults[draw(faults.length)] : undefined;
+        const draws = { client: 0, fault: 0, member: draw(4), checksMembers: draw(2) === 0 };
+        const lists = { established: [draw(4)], removed: draw(3) === 0 ? [draw(4)] : [] };
+        const kind = (['join', 'write', 'write', 'delete'] as const)[draw(4)];
+        if (kind === 'delete') await bench.startDelete(one);
+        else {
+          const op = opOf({ do: kind ?? 'join', ...draws, ...lists }, view);
+          const own = infoOf(op.kind === 'join' ? op.member : 'x@h#0');
+          const outcome = await one.coordination.run(op, own, never);
+          if ('view' in outcome) view = outcome.view;
+        }
+      }
+    };
+    return [look(), change()];
+  });
+  await host.runUntil(Promise.all(work), 600_000);
+  await host.runFor(1_000);
+  for (const one of clients) [one.fault, one.delayMs] = [undefined, () => 0];
+  const whole = await bench.view(await bench.client());
+  for (const one of clients) {
+    assert.deepEqual(await bench.view(one), whole, `seed ${seed}`);
+    assert.deepEqual([...one.coordination.infos.keys()].sort(), whole.members, `seed ${seed}`);
+  }
 }
 
 describe('the records of a registry', () => {
@@ -122,7 +185,8 @@ describe('the records of a registry', () => {
           const seen = await bench.view(one);
           if (step.do !== 'read') {
             one.fault = faults[step.fault];
-            await bench.run(one, opOf(step, seen));
+            if (step.do === 'delete') await bench.host.runUntil(bench.startDelete(one));
+            else await bench.run(one, opOf(step, seen));
             one.fault = undefined;
           }
           // A late commit may strike between two steps, or during one.
@@ -137,6 +201,12 @@ describe('the records of a registry', () => {
       { numRuns: 150 },
     ),
   );
+
+  test('are seen alike, and who they are, however looks and changes overtake each other', {
+    timeout: 60_000,
+  }, async () => {
+    for (let seed = 1; seed <= 100; seed++) await allAtOnce(seed);
+  });
 
   test('of two writers that expect the same one is refused', async () => {
     const bench = new Bench();
