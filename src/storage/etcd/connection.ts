@@ -26,6 +26,8 @@ export interface ConnectionOptions extends ChannelOptions {
 
 /** How often a member in use is asked for its status. */
 const statusMs = 1_000;
+/** The same while there is nothing but watches, so that many clients at rest are no load; calls have their own deadlines. */
+const idleStatusMs = 3_000;
 /** A member that has let so much time pass without any answer to a caller is left, even if the caller did not wait longer. */
 const patienceMs = 1_000;
 const probeLeaseSeconds = 60;
@@ -269,7 +271,8 @@ export class Connection {
   /** Asks for the status from time to time while anything is under way. */
   #askLater(): void {
     if (this.#status !== undefined || this.#state === 'closed' || this.#state === 'opening') return;
-    this.#status = this.#options.host.timers.after(statusMs, () => this.#ask(), { background: true });
+    const ms = this.#pending.size > 0 ? statusMs : idleStatusMs;
+    this.#status = this.#options.host.timers.after(ms, () => this.#ask(), { background: true });
   }
 
   #ask(): void {
