@@ -121,8 +121,12 @@ describe('a notification', () => {
       (await file.server.sql(`SELECT token FROM ${schema}.dgen_head`))[0]?.token;
     assert.match(String(await token(one)), /^[0-9a-f]{16}$/);
     assert.notEqual(await token(one), await token(two));
+    const client = await file.server.client();
+    t.after(() => client.end());
+    await client.query(`SELECT ${one.schema}.dgen_listen()`);
+    const { rows } = await client.query('SELECT pg_listening_channels() AS channel');
+    assert.deepEqual(rows, [{ channel: `dgen:${one.schema}:${await token(one)}` }]);
     const watch = one.watcher.watch(rangeOfKey(key('a')));
-    await file.server.sql(`SELECT pg_notify('dgen:${one.schema}', '3:')`);
     await write(one.writer, key('a'));
     assert.ok((await firedAfter(watch, 5_000)) < 5_000);
   });

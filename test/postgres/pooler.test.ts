@@ -25,7 +25,7 @@ async function bouncer(t: TestContext, options: BouncerOptions): Promise<Bouncer
 }
 
 function listens(schema: string): boolean {
-  return file.server.log().includes(`${schema}.dgen_listen()`);
+  return file.server.log().includes(`SELECT ${schema}.dgen_listen()`);
 }
 
 const modes: readonly BouncerOptions[] = [
