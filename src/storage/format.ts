@@ -96,15 +96,30 @@ function parse(json: string): Readonly<Record<string, unknown>> {
 /** Throws unless the store may be used: `store_moved`, `store_unfinished`, and the errors of `decodeStanding`. */
 export function checkOpen(standing: Standing): void {
   if (standing.state === 'moved') throw movedError(standing);
-  if (standing.state !== 'open') {
-    throw new DGenError('store_unfinished', 'store', {
-      details: { move: standing.move, state: standing.state },
-    });
-  }
+  if (standing.state !== 'open') throw unfinishedError(standing, 'store');
+}
+
+export function unfinishedError(
+  standing: Extract<Standing, { state: 'filling' | 'abandoned' }>,
+  what: string,
+): DGenError {
+  const { move, state } = standing;
+  const isFilling = state === 'filling';
+  return new DGenError('store_unfinished', what, {
+    expected: 'a store in use',
+    got: isFilling
+      ? `the target of a move from ${standing.from} that is not complete`
+      : 'the target of a move that was taken back',
+    details: { move, state },
+  });
 }
 
 export function movedError({ move, to }: Extract<Standing, { state: 'moved' }>): DGenError {
-  return new DGenError('store_moved', 'store', { got: `a move to ${to}`, details: { move, to } });
+  return new DGenError('store_moved', 'store', {
+    expected: 'a store in use',
+    got: `one that was moved to ${to}`,
+    details: { move, to },
+  });
 }
 
 /** A check of the record as a transaction reads it, which remembers what it let pass last: that is quick. */

@@ -115,12 +115,7 @@ export class Mover {
       return this.#finish(move);
     }
     if (source !== undefined) checkOpen(source);
-    if (bare) {
-      throw new DGenError('store_not_ours', 'source of the move', {
-        expected: 'a store in use',
-        got: 'an empty one',
-      });
-    }
+    if (bare) throw emptySource();
     const move = hexOf(this.#options.host.random.bytes(moveBytes));
     await this.#reserve(move);
     await this.#seal(move);
@@ -171,7 +166,7 @@ export class Mover {
   async #seal(move: string): Promise<void> {
     await this.#transact(this.#from, async (tx) => {
       const { standing } = await lookAt(tx);
-      if (standing === undefined) throw new DGenError('store_not_ours', 'source of the move');
+      if (standing === undefined) throw emptySource();
       checkOpen(standing);
       const arrived = standing.state === 'open' ? standing.arrived : undefined;
       tx.set(formatKey, encodeStanding({ state: 'moved', move, to: this.#names.to, arrived }));
@@ -267,6 +262,13 @@ export class Mover {
   }
 }
 
+function emptySource(): DGenError {
+  return new DGenError('store_not_ours', 'source of the move', {
+    expected: 'a store in use',
+    got: 'an empty one',
+  });
+}
+
 /** Somebody has given the move up. */
 function checkSealed(standing: Standing | undefined, move: string): void {
   if (standing?.state === 'moved' && standing.move === move) return;
@@ -282,7 +284,8 @@ async function putAll(tx: Transaction, items: readonly Item[], move: string): Pr
 async function abandon(tx: Transaction, move: string): Promise<void> {
   const { standing } = await lookAt(tx);
   if (hasArrived(standing, move)) {
-    throw new DGenError('store_moved', 'move', { expected: 'one that is not complete', details: { move } });
+    const told = { expected: 'one that is not complete', got: 'one that is' };
+    throw new DGenError('store_moved', 'move', { ...told, details: { move } });
   }
   if (!isTargetOf(standing, move)) checkFilling(standing, move);
   else if (standing?.state === 'filling' || standing?.state === 'abandoned') {

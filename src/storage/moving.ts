@@ -9,7 +9,7 @@
 // must be within reach for commits with an id (the registry makes none but at the start of a node) until the node
 // is started with the new store alone.
 import { DGenError } from '../errors/error.ts';
-import { formatRange, hasArrived, isTargetOf, movedError, type Standing } from './format.ts';
+import { formatRange, hasArrived, isTargetOf, movedError, type Standing, unfinishedError } from './format.ts';
 import { isVacant, lookAt, notEmpty, type StoreLook } from './move.ts';
 import { beingMoved, MovingSpace, type Switch, timeLeft } from './moving-space.ts';
 import { type Backend, limits, type WaitOptions, type Watch } from './port.ts';
@@ -64,7 +64,7 @@ function sideOf(from: StoreLook, to: StoreLook): Side {
     throw movedError(old);
   }
   if (old !== undefined && old.state !== 'open') {
-    throw new DGenError('store_unfinished', 'old store', { details: { move: old.move } });
+    throw unfinishedError(old, 'old store');
   }
   // Between the mark on the target and the seal the target is taken, by a move of a store that is not empty.
   const isTaken = next?.state === 'filling' && !from.bare;
