@@ -5,7 +5,7 @@ import type { Config } from './protocol/types.ts';
 export interface RegistryOptions {
   /** L, in milliseconds; default 5,000, at least 100: how long the lease of the leader and the support of a member last. A silent leader is replaced after about L. */
   readonly leaseMs?: number;
-  /** S, in milliseconds; default 3 L, at least 2 L: how long a member keeps its names without hearing from a leader with authority; then it ends their processes. */
+  /** S, in milliseconds; default 3 L, at least 2 L: how long a member keeps its names without hearing from a leader with authority; then it ends their processes. That of the leader counts for all. */
   readonly sessionMs?: number;
   /** T, in milliseconds; default 120,000, at least L: how long a leader that all support decides without the store. */
   readonly storeOutageToleranceMs?: number;

@@ -201,8 +201,21 @@ export const defects: readonly Defect[] = [
   {
     name: 'a session longer than the leader says',
     file: 'follow.ts',
-    find: 'const sessionMs = Math.min(s.config.durations.sessionMs, follow.sessionMs);',
-    replace: 'const sessionMs = s.config.durations.sessionMs;',
+    find: 'shorten(follow.sessionMs, slower(',
+    replace: 'shorten(s.config.durations.sessionMs, slower(',
+  },
+  {
+    name: 'a leader stops for want of support without the store',
+    file: 'heartbeat.ts',
+    find: '!leader.staysLonely && storeLeaseHolds(s, leader, now);',
+    replace: '!leader.staysLonely;',
+  },
+  {
+    name: 'a session no longer than the own one',
+    file: 'follow.ts',
+    find: 'if (first) resendAll(c);',
+    replace:
+      'if (first) resendAll(c);\n  follow.sessionUntil = Math.min(follow.sessionUntil ?? 0, sentAt + s.config.durations.sessionMs);',
   },
   {
     name: 'the stream goes on during a transfer',

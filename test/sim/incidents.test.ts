@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { hasAuthority } from '../../src/registry/protocol/authority.ts';
 import { compareVersions } from '../../src/registry/protocol/version.ts';
 import type { Parcel } from '../../src/sim/network.ts';
-import { holdMs, leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
+import { holdMs, leaseMs, Script, sessionMs, toleranceMs } from '../../src/sim/script.ts';
 
 test('001: who claimed unseen and died does not count as supporting', () => {
   const s = new Script(['A', 'B', 'C']);
@@ -113,4 +113,59 @@ test('005: a transfer does not revive what its host has ended', () => {
   assert.ok(old !== undefined && result?.type === 'registered');
   assert.ok(compareVersions(result.token, old.token) > 0);
   assert.equal(s.answer(s.read('A', 'x')), 'found');
+});
+
+test('010: a leader that reaches neither the store nor its members does not stop for good', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('A', 'B', 'C');
+  const processes = ['A', 'B', 'C'].map((name) => s.hold(name, `of ${name}`));
+  s.cutStore('*');
+  s.run(1.1 * toleranceMs);
+  s.cut('A', 'B', 'C');
+  s.run(2.3 * leaseMs);
+  s.heal('A', 'B', 'C');
+  s.run(1.5 * sessionMs);
+  assert.deepEqual(
+    processes.map(({ alive }) => alive),
+    [true, true, true],
+  );
+  s.healStore('*');
+  assert.equal(s.answer(s.register('C', 'x'), leaseMs), 'registered');
+});
+
+test('010: with the store it makes room for others, where it may not let the silent go', () => {
+  const s = new Script(['A', 'B', 'C', 'D', 'E']);
+  s.start('A', 'B', 'C', 'D', 'E');
+  // Without these E is no second holder of what is registered on A.
+  s.lose(({ fromNode, message }) => fromNode === 'E' && message.type === 'ack');
+  s.cut('A', 'B', 'C', 'D');
+  s.register('A', 'x');
+  s.until('another leads', () => ['B', 'C', 'D', 'E'].some((name) => s.leads(name)), 4 * leaseMs);
+  assert.equal(s.state('A').leader, null);
+});
+
+test('011: a member with shorter durations stays under a leader with longer ones', () => {
+  const long = { leaseMs: 4 * leaseMs, sessionMs: 12 * leaseMs, toleranceMs: 4 * leaseMs };
+  const s = new Script(['A', 'M'], { A: long, M: { leaseMs: 300, sessionMs: 600, toleranceMs: 300 } });
+  s.start('A', 'M');
+  const process = s.hold('M', 'x');
+  const asked = s.state('M').nextId;
+  s.run(20 * leaseMs);
+  assert.equal(process.alive, true);
+  assert.ok(s.state('M').nextId - asked < 20, 'it leaves the store alone');
+});
+
+test('011: a claimant with shorter durations waits for the sessions of its predecessor', () => {
+  const long = { sessionMs: 5 * sessionMs };
+  const s = new Script(['A', 'B', 'M'], { A: long, B: { sessionMs: 2 * leaseMs } });
+  s.start('A', 'M', 'B');
+  const process = s.hold('M', 'x');
+  s.run(leaseMs / 2);
+  s.cluster.crash('A');
+  s.cut('M', 'B');
+  s.cutStore('M');
+  s.until('B has the office', () => s.state('B').leader !== null);
+  const call = s.register('B', 'x');
+  assert.equal(s.answer(call, 8 * sessionMs), 'registered');
+  assert.equal(process.alive, false);
 });

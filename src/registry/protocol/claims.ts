@@ -157,7 +157,8 @@ function retryUndecided(c: Context): void {
 /** A member without a leader that serves looks into the store; with one it leaves the store alone. */
 function readIsDue(c: Context): boolean {
   const { s, now } = c;
-  const lease = s.config.durations.leaseMs;
+  // A leader with a longer lease speaks less often than this member's own would have it.
+  const lease = slower(s.config.durations, s.store.view?.record?.durations).leaseMs;
   if (now - s.store.askedAt < lease / 10) return false;
   const silent = now - s.follow.contactAt >= lease / 3;
   return silent || !s.follow.serving || isGone(c, s.follow.leader);

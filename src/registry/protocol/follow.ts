@@ -125,9 +125,11 @@ export function onGrant(c: Context, from: MemberKey, message: MessageOf<'grant'>
   if (message.epoch !== follow.promised || from !== follow.leader) return;
   const sentAt = follow.nonces.get(message.nonce);
   if (sentAt === undefined) return;
-  const sessionMs = Math.min(s.config.durations.sessionMs, follow.sessionMs);
   const first = follow.sessionUntil === null;
-  extendSession(c, sentAt + shorten(sessionMs, slower(s.config.durations, s.store.view?.record?.durations)));
+  extendSession(
+    c,
+    sentAt + shorten(follow.sessionMs, slower(s.config.durations, s.store.view?.record?.durations)),
+  );
   if (first) resendAll(c);
 }
 
@@ -147,5 +149,6 @@ export function onResigned(c: Context, from: MemberKey, message: MessageOf<'resi
   if (message.epoch !== follow.promised || from !== follow.leader) return;
   follow.resignedEpoch = message.epoch;
   follow.serving = false;
+  follow.decidesUntil = Infinity;
   follow.supportUntil = -Infinity;
 }

@@ -137,7 +137,10 @@ export function onPromise(c: Context, from: MemberKey, message: Extract<Message,
   }
 }
 
-/** Without the support of half of the established for a lease: somebody better placed should lead. */
+/**
+ * Without the support of half of the established for a lease: somebody better placed should lead. Not without the store:
+ * then nobody can be told, others may claim anyway, and who stops for good could never serve them again.
+ */
 function isLonely(c: Context, leader: LeaderState): boolean {
   const { s, now } = c;
   const others = leader.record.established.filter((member) => member !== s.self);
@@ -148,7 +151,8 @@ function isLonely(c: Context, leader: LeaderState): boolean {
   const lonely = others.length > 0 && 2 * (supporting.length + 1) < others.length + 1;
   if (!lonely || now < leader.graceUntil) leader.lonelySince = Infinity;
   else if (leader.lonelySince === Infinity) leader.lonelySince = now;
-  return !leader.staysLonely && now - leader.lonelySince >= s.config.durations.leaseMs;
+  const longEnough = now - leader.lonelySince >= s.config.durations.leaseMs;
+  return longEnough && !leader.staysLonely && storeLeaseHolds(s, leader, now);
 }
 
 /** A newcomer has caught up: it counts as soon as the store allows, for until then nobody may follow a leader that falls silent. */

@@ -284,6 +284,7 @@ function onProvenDead(c: Context, member: MemberKey): void {
     // Our own proof: the support that we owed it ends with it.
     s.follow.supportUntil = -Infinity;
     s.follow.serving = false;
+    s.follow.decidesUntil = Infinity;
   }
   if (s.leader !== null) {
     advanceTakeover(c);

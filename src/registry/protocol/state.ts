@@ -71,7 +71,7 @@ export interface FollowState {
   serving: boolean;
   /** While the leader is without the store: until when it decides, by its word. `Infinity` otherwise. */
   decidesUntil: Instant;
-  /** How long the sessions are that the leader grants, by its own word. */
+  /** How long the sessions are that the leader grants, by its own word: who waits for their end knows that from the record. */
   sessionMs: number;
   /** Until when the names of this member are its own; `null` before the first grant. */
   sessionUntil: Instant | null;
