@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Defect, defects } from '../src/sim/defects.ts';
 
-const scripted = ['basics', 'counterexamples', 'incidents', 'outage', 'review'].map(
+const scripted = ['basics', 'counterexamples', 'incidents', 'newcomers', 'outage', 'review'].map(
   (name) => `test/sim/${name}.test.ts`,
 );
 
