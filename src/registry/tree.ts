@@ -2,6 +2,7 @@
 // either fails both start anew, as a fresh incarnation; what the old one had registered ends with it.
 import { DGenError } from '../errors/error.ts';
 import { type ChildSpec, Supervisor, start, stop } from '../otp/index.ts';
+import { shutdown } from '../process/reasons.ts';
 import type { Runtime } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
 import { Atom, atom, inspect, type Pid, termKey } from '../term/index.ts';
@@ -275,8 +276,12 @@ export class RegistryTree {
     }
     driver?.close(closed);
     for (const stopIt of this.#stops.splice(0)) stopIt();
-    if (this.#supervisor !== undefined)
-      await stop(this.#runtime, this.#supervisor, { reason: 'shutdown' }).catch(() => undefined);
+    const supervisor = this.#supervisor;
+    if (supervisor === undefined) return;
+    // Where the runtime closes, nobody can be started to ask it. Its children end with it.
+    await stop(this.#runtime, supervisor, { reason: 'shutdown' }).catch(() =>
+      this.#runtime.terminate(supervisor, shutdown),
+    );
   }
 
   #leftOrLate(driver: Driver): Promise<void> {

@@ -74,7 +74,12 @@ function checkEndpoints(endpoints: unknown): readonly string[] {
 function checkEndpoint(endpoint: unknown): string {
   const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(String(endpoint));
   const port = Number(match?.[2] ?? defaultPort);
-  if (match === null || port < 1 || port > 65_535) throw bad('endpoint', 'host:port', String(endpoint));
+  if (match === null || port < 1 || port > 65_535)
+    throw bad(
+      'endpoint',
+      'host:port; in an address, what has a special meaning is percent-encoded',
+      'something else',
+    );
   return `${match[1]}:${port}`;
 }
 

@@ -57,3 +57,16 @@ test('no name of a closing node has two live owners', { timeout: 30_000 }, async
     await staying.close();
   }
 });
+
+test('a node that closes in good order has nothing to complain about', { timeout: 30_000 }, async () => {
+  const said: string[] = [];
+  const say = (_fields: object, message: string): void => void said.push(message);
+  const quiet = (): void => undefined;
+  const log = { debug: quiet, info: quiet, warn: say, error: say };
+  const node = await Node.start({ name: 'quiet', store: `memory:close-quiet-${process.pid}`, log });
+  const registry = await node.registry('names');
+  const pid = node.spawn(async (self) => void (await self.receive()));
+  assert.equal((await registry.register('x', pid)).status, 'registered');
+  await node.close();
+  assert.deepEqual(said, []);
+});
