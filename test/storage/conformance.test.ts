@@ -1,8 +1,8 @@
 // The memory backend is the reference: it runs the cases that every backend runs; see src/storage/conformance.
-import { test } from 'node:test';
 import { nodeHost } from '../../src/host/index.ts';
-import { type ConformanceTarget, conformance } from '../../src/storage/conformance/index.ts';
+import type { ConformanceTarget } from '../../src/storage/conformance/index.ts';
 import { MemoryDatabase } from '../../src/storage/index.ts';
+import { conformanceTests } from '../support/conformance-tests.ts';
 import { forgetHistory } from '../support/memory-history.ts';
 
 const host = nodeHost();
@@ -29,6 +29,4 @@ const lacks = {
   dropNotifications: 'a watch is called by the commit itself',
 };
 
-for (const { name, skip, run } of conformance({ host, create, lacks })) {
-  test(`memory: ${name}`, { skip, timeout: 30_000 }, run);
-}
+conformanceTests({ host, create, lacks, prefix: 'memory: ', timeoutMs: 30_000 });

@@ -1,7 +1,7 @@
 // SQLite runs the same cases as the reference, with both libraries; test/integration/storage does so with two processes.
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { nodeHost } from '../../src/host/index.ts';
-import { conformance } from '../../src/storage/conformance/index.ts';
+import { conformanceTests } from '../support/conformance-tests.ts';
 import { driverNames, sqliteTarget } from '../support/sqlite-target.ts';
 
 const host = nodeHost();
@@ -14,8 +14,6 @@ const lacks = {
 
 for (const driver of driverNames) {
   describe(`sqlite with ${driver}`, () => {
-    for (const { name, skip, run } of conformance({ host, create: () => sqliteTarget(driver), lacks })) {
-      test(name, { skip, timeout: 30_000 }, run);
-    }
+    conformanceTests({ host, create: () => sqliteTarget(driver), lacks, timeoutMs: 30_000 });
   });
 }

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, renameSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { nodeHost } from '../../../src/host/index.ts';
-import { type ConformanceTarget, conformance } from '../../../src/storage/conformance/index.ts';
+import type { ConformanceTarget } from '../../../src/storage/conformance/index.ts';
+import { conformanceTests } from '../../support/conformance-tests.ts';
 import { type DriverName, driverNames, sqliteTarget } from '../../support/sqlite-target.ts';
 import { WireBackend } from '../../support/wire-backend.ts';
 import type { OpenAnswer, OpenRequest } from './store.child.ts';
@@ -64,12 +65,6 @@ function hideBell(path: string): void {
 
 for (const driver of driverNames) {
   describe(`sqlite with ${driver}, in two processes`, () => {
-    for (const { name, skip, run } of conformance({
-      host: nodeHost(),
-      create: () => target(driver),
-      lacks,
-    })) {
-      test(name, { skip, timeout: 60_000 }, run);
-    }
+    conformanceTests({ host: nodeHost(), create: () => target(driver), lacks, timeoutMs: 60_000 });
   });
 }
