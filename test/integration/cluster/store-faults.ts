@@ -22,7 +22,7 @@ export interface FaultyStore {
 export interface StoreFaultsOptions {
   readonly name: string;
   create(t: TestContext): Promise<FaultyStore>;
-  /** How long the store is away where the issue is a long outage. */
+  /** How long the store is away in the case of a long outage. */
   readonly longMs: number;
 }
 
