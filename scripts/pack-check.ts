@@ -32,7 +32,9 @@ function run(program: string, args: readonly string[], cwd = '.'): string {
 
 /** One .js and one .d.ts for each source that ships. */
 function expectedFiles(): string[] {
-  const sources = filesUnder('src').filter((file) => !file.startsWith('src/sim/') && !file.endsWith('.d.ts'));
+  const sources = filesUnder('src').filter(
+    (file) => !/^src\/(sim|explore|invariants)\//.test(file) && !file.endsWith('.d.ts'),
+  );
   const built = sources.flatMap((file) => {
     const stem = file.replace(/^src/, 'dist').replace(/\.ts$/, '');
     return [`${stem}.js`, `${stem}.d.ts`];

@@ -1,7 +1,7 @@
 // A workload that is on record: clients of one node register, unregister, read and end processes under a few names that
 // everybody wants, and note each call with its interval and its answer, for the checker of linearizability.
 import { type Behaviour, DGenError, type Node, type Pid, type Registry } from '../../../src/index.ts';
-import type { Operation } from '../../../src/sim/linearize.ts';
+import type { Operation } from '../../../src/invariants/linearize.ts';
 import { nowMs } from './orders.ts';
 
 export interface ChurnOrder {

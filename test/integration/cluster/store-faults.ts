@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unexplained } from '../../../src/sim/linearize.ts';
+import { unexplained } from '../../../src/invariants/linearize.ts';
 import type { ChurnOrder, ChurnReport } from './churn.ts';
 import { Cluster, eventually, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
 import { nowMs } from './orders.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Operation, unexplained } from '../../src/sim/linearize.ts';
+import { type Operation, unexplained } from '../../src/invariants/linearize.ts';
 
 type Holder = string | null;
 

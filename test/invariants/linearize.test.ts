@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type Operation, unexplained } from '../../src/sim/linearize.ts';
+import { type Operation, unexplained } from '../../src/invariants/linearize.ts';
 
 type Short = readonly [what: string, start: number, end: number, result: string];
 
