@@ -57,7 +57,8 @@ type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: fals
 const randomIdBytes = 16;
 /** The attempt number that a body which threw leaves in the marker: nothing was or will be written under this id. */
 const spentAttempt = 0x7fffffff;
-const conflictPauseMsMax = 100;
+/** Short: with longer pauses those who lose fall ever further behind those who win (shares of one key, test/postgres/contention.test.ts). */
+const conflictPauseMsMax = 16;
 const outagePauseMsMax = 500;
 const retried = [
   'store_conflict',

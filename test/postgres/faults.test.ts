@@ -279,6 +279,24 @@ describe('what the server says while it commits', () => {
   });
 });
 
+const cancelWaits = () =>
+  file.server.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+
+/** The server takes a new setting in its own time: a commit of no consequence shows whether it has. */
+async function untilCommitsWait(): Promise<void> {
+  const waits = async (): Promise<boolean> => {
+    let ended = false;
+    const probe = file.server.sql("SELECT pg_logical_emit_message(true, 'probe', 'x')").finally(() => {
+      ended = true;
+    });
+    while (!ended && (await cancelWaits()).length === 0) await sleep(10);
+    const waited = !ended;
+    await probe;
+    return waited;
+  };
+  await until(waits, 'commits wait for the standby');
+}
+
 describe('a server that waits for a standby that is not there', () => {
   test(
     'leaves the commit in doubt, also when somebody ends the wait; others are refused meanwhile',
@@ -298,14 +316,13 @@ describe('a server that waits for a standby that is not there', () => {
         return tx.commit({ reads: [], writes, id: key('id', String(value)) });
       };
       await configure('nowhere');
+      await untilCommitsWait();
       const first = errorOf(commit(backend, 1, 5_000));
       const waits = async () =>
         (await file.server.sql("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")).length;
       await until(async () => (await waits()) === 1, 'the commit waits');
       assert.equal((await errorOf(commit(other, 2, 600))).code, 'store_unavailable');
-      await file.server.sql(
-        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
-      );
+      await cancelWaits();
       const error = await first;
       assert.match(error.message, /^store_commit_unknown: .*canceling wait for synchronous replication/);
       await configure('');
