@@ -17,8 +17,9 @@ export {
   type Timers,
 } from './host/index.ts';
 export { type AbortMoveOptions, abortMove, type MoveStoreOptions, moveStore } from './node/move-store.ts';
-export { Node, type NodeOptions } from './node/node.ts';
+export { Node } from './node/node.ts';
 export { storeAt } from './node/open-store.ts';
+export type { NodeOptions } from './node/options.ts';
 export {
   addressOf,
   type CallArguments,

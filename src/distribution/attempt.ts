@@ -1,13 +1,13 @@
 // An attempt to reach a node: look its addresses up, dial one after the other, and start again when the peer answers
 // that its own attempt goes on and then nothing comes of it. All within one deadline. The attempt may be cancelled at
 // any moment, the look-up included: that is what happens when the peer's attempt was faster.
-import type { Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
 import type { Atom } from '../term/atom.ts';
 import { type DialResult, dial } from './dialling.ts';
 import type { Address, DistributionLimits } from './options.ts';
 import type { HandshakeOutcome, HandshakeSelf } from './protocol/handshake.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 /** Addresses tried for one node; the rest of a longer list is ignored. */
 const addressesMax = 8;
@@ -20,12 +20,13 @@ export interface AttemptOptions {
   readonly node: Atom;
   readonly host: Host;
   readonly limits: DistributionLimits;
+  readonly transport: Transport;
   readonly self: () => HandshakeSelf;
   readonly resolve: (node: Atom) => Promise<readonly Address[]>;
   /** Resolves when no handshake of a caller with that name is under way, or after `graceMs`. */
   readonly callersSettled: (node: Atom, graceMs: number) => Promise<void>;
   /** The result, once, unless cancelled before. The socket must be taken over before the return. */
-  readonly onConnected: (done: HandshakeDone, socket: Socket) => void;
+  readonly onConnected: (done: HandshakeDone, socket: ByteStream) => void;
   readonly onFailed: (error: DGenError) => void;
 }
 
@@ -100,9 +101,10 @@ export class Attempt {
   }
 
   #dial(address: Address, timeoutMs: number): Promise<DialResult> {
-    const { node, host, limits, self } = this.#options;
+    const { node, host, limits, transport, self } = this.#options;
     return new Promise((resolve) => {
       const request = {
+        transport,
         address,
         self: self(),
         expected: node.name,
@@ -136,7 +138,7 @@ export class Attempt {
     return this.#deadline - this.#options.host.clock.now();
   }
 
-  #succeed(done: HandshakeDone, socket: Socket): void {
+  #succeed(done: HandshakeDone, socket: ByteStream): void {
     this.#finished = true;
     this.#options.onConnected(done, socket);
   }

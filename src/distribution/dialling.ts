@@ -1,11 +1,12 @@
 // One attempt at one address: open a socket, run the handshake, report one result.
-import { createConnection, type Socket } from 'node:net';
 import type { Timers } from '../host/ports.ts';
 import { type HandshakeResult, runHandshake } from './handshaking.ts';
 import type { Address } from './options.ts';
 import { Dialler, type HandshakeSelf } from './protocol/handshake.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 export interface DialRequest {
+  readonly transport: Transport;
   readonly address: Address;
   readonly self: HandshakeSelf;
   /** Full name of the node that must answer. */
@@ -21,12 +22,12 @@ export type DialResult =
   /** No connection could be opened. `refused`: somebody is there and said that nobody listens on the port. */
   | { readonly kind: 'unreachable'; readonly refused: boolean; readonly cause: Error };
 
-export type OnDialResult = (result: DialResult, socket: Socket) => void;
+export type OnDialResult = (result: DialResult, socket: ByteStream) => void;
 
 /** Returns `cancel`, after which there is no result. */
 export function dial(request: DialRequest, onResult: OnDialResult): () => void {
   const { address, timers, timeoutMs } = request;
-  const socket = createConnection({ host: address.host, port: address.port, noDelay: true });
+  const socket = request.transport.dial(address);
   let cancelHandshake: (() => void) | undefined;
   let cancelled = false;
   const timer = timers.after(timeoutMs, () => fail(new Error(`no connection within ${timeoutMs} ms`)));
@@ -72,7 +73,7 @@ export function dial(request: DialRequest, onResult: OnDialResult): () => void {
 }
 
 /** TCP lets a socket whose own port was drawn from the same range meet itself where nobody listens. */
-function isConnectedToItself(socket: Socket): boolean {
+function isConnectedToItself(socket: ByteStream): boolean {
   return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
 }
 

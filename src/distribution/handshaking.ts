@@ -1,9 +1,9 @@
 // Runs a handshake machine over a socket: feeds it what arrives, writes what it says, keeps the deadline, and reports
 // exactly one result. After `done` the socket belongs to whoever gets the result, which must attach its own listeners
 // before it returns; in every other case the socket is destroyed here.
-import type { Socket } from 'node:net';
 import type { Timers } from '../host/ports.ts';
 import type { Handshake, HandshakeOutcome } from './protocol/handshake.ts';
+import type { ByteStream } from './transport.ts';
 
 export type HandshakeResult =
   | HandshakeOutcome
@@ -19,7 +19,7 @@ export type HandshakeResult =
   | { readonly kind: 'cancelled' };
 
 export interface HandshakeRun {
-  readonly socket: Socket;
+  readonly socket: ByteStream;
   readonly machine: Handshake;
   readonly timers: Timers;
   readonly timeoutMs: number;
@@ -64,7 +64,7 @@ export function runHandshake({ socket, machine, timers, timeoutMs, onResult }: H
 const lastWordsMs = 1_000;
 
 /** A refusal, or the answer to a probe, must still reach the other side; whatever else is said was garbage. */
-function dismiss(socket: Socket, kind: HandshakeResult['kind'], timers: Timers): void {
+function dismiss(socket: ByteStream, kind: HandshakeResult['kind'], timers: Timers): void {
   if (kind !== 'refused' && kind !== 'probed') {
     socket.destroy();
     return;

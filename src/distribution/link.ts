@@ -2,7 +2,6 @@
 // chunk, so that a value that cannot travel throws at its sender; the bytes of one turn of the event loop leave in one
 // write. Whatever arrives counts as a sign of life; silence, an overfull buffer or a broken rule ends the link with a
 // reason. The owner hears of the end exactly once, never from within one of its own calls.
-import type { Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { Host, TimerHandle } from '../host/ports.ts';
 import type { CallChannel, Inbound, NamedTarget, OutgoingRequest } from '../process/distribution-port.ts';
@@ -21,6 +20,7 @@ import { ControlEncoder } from './protocol/control-encode.ts';
 import type { Capabilities } from './protocol/flags.ts';
 import { FrameReader } from './protocol/frames.ts';
 import type { HandshakePeer } from './protocol/handshake.ts';
+import type { ByteStream } from './transport.ts';
 
 /** Bytes after which a batch leaves before the turn ends: about what one system call takes. */
 const flushBytes = 60 * 1024;
@@ -28,7 +28,7 @@ const flushBytes = 60 * 1024;
 const lingerMs = 1_000;
 
 export interface LinkOptions {
-  readonly socket: Socket;
+  readonly socket: ByteStream;
   readonly self: NodeIdentity<Atom>;
   readonly node: Atom;
   readonly peer: HandshakePeer;
@@ -53,7 +53,7 @@ export class Link implements CallChannel {
   readonly node: Atom;
   /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #host: Host;
   readonly #limits: DistributionLimits;
   readonly #options: LinkOptions;

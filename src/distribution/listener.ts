@@ -1,7 +1,6 @@
 // The listening socket and the handshakes of callers. A caller is nobody until it has proved the cookie: it gets a short
 // time, few bytes, and one of a limited number of places; whatever it does wrong costs it the connection, a line in the
 // log and a count, and nothing else.
-import { createServer, type Server, type Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
 import type { Atom } from '../term/atom.ts';
@@ -14,22 +13,24 @@ import {
   type HandshakeSelf,
   type HandshakeStatus,
 } from './protocol/handshake.ts';
+import type { ByteStream, Listening, Transport } from './transport.ts';
 
 export interface ListenerOptions {
   readonly host: Host;
   readonly limits: DistributionLimits;
+  readonly transport: Transport;
   readonly self: () => HandshakeSelf;
   /** The handshake that used that `self` is over. */
   readonly release: (self: HandshakeSelf) => void;
   readonly decide: (peer: HandshakePeer) => HandshakeStatus;
-  readonly onConnected: (done: HandshakeDone, socket: Socket) => void;
+  readonly onConnected: (done: HandshakeDone, socket: ByteStream) => void;
   /** A connection was refused for that reason: a code of the error table, or a handshake status. */
   readonly onRefused: (reason: string) => void;
 }
 
 export class Listener {
   readonly #options: ListenerOptions;
-  #server: Server | undefined;
+  #listening: Promise<Listening> | undefined;
   readonly #handshakes = new Set<() => void>();
   /** Names of callers whose handshake is under way, and who waits for its end. */
   readonly #callers = new Map<string, (() => void)[][]>();
@@ -44,26 +45,25 @@ export class Listener {
 
   /** Rejects with the system's error as `cause` of a `connect_failed` when the address cannot be had. */
   listen(host: string, port: number): Promise<Address> {
-    if (this.#server !== undefined) throw new DGenError('badarg', 'the node is listening already');
-    const server = createServer({ noDelay: true }, (socket) => this.#onCaller(socket));
-    this.#server = server;
-    return new Promise((resolve, reject) => {
-      const failed = (cause: Error): void => {
-        this.#server = undefined;
-        reject(
-          new DGenError('connect_failed', `listening on ${host}:${port}`, { cause, maybeExecuted: false }),
-        );
-      };
-      server.once('error', failed);
-      server.listen(port, host, () => {
-        server.off('error', failed);
-        server.on('error', (error) =>
-          this.#options.host.log.error({ error }, 'distribution: accepting failed'),
-        );
-        const address = server.address();
-        resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
-      });
+    if (this.#listening !== undefined) throw new DGenError('badarg', 'the node is listening already');
+    return this.#listen(host, port);
+  }
+
+  async #listen(host: string, port: number): Promise<Address> {
+    const listening = this.#options.transport.listen({
+      host,
+      port,
+      onStream: (socket) => this.#onCaller(socket),
+      onError: (error) => this.#options.host.log.error({ error }, 'distribution: accepting failed'),
     });
+    this.#listening = listening;
+    try {
+      return { host, port: (await listening).port };
+    } catch (cause) {
+      this.#listening = undefined;
+      // biome-ignore lint/style/useErrorCause: it is in the options.
+      throw new DGenError('connect_failed', `listening on ${host}:${port}`, { cause, maybeExecuted: false });
+    }
   }
 
   /** Resolves when no handshake of a caller of that name is under way, or after the time. */
@@ -87,13 +87,12 @@ export class Listener {
   /** Takes no more callers and hangs up on those in the handshake. */
   close(): Promise<void> {
     for (const cancel of [...this.#handshakes]) cancel();
-    const server = this.#server;
-    this.#server = undefined;
-    if (server === undefined) return Promise.resolve();
-    return new Promise((resolve) => server.close(() => resolve()));
+    const listening = this.#listening;
+    this.#listening = undefined;
+    return listening === undefined ? Promise.resolve() : closeOnce(listening);
   }
 
-  #onCaller(socket: Socket): void {
+  #onCaller(socket: ByteStream): void {
     const { host, limits, onRefused } = this.#options;
     if (this.#handshakes.size >= limits.handshakesMax) {
       onRefused('system_limit');
@@ -105,7 +104,7 @@ export class Listener {
     this.#handshake(socket);
   }
 
-  #handshake(socket: Socket): void {
+  #handshake(socket: ByteStream): void {
     const { host, limits, self: makeSelf, release } = this.#options;
     const self = makeSelf();
     const remote = remoteOf(socket);
@@ -179,6 +178,12 @@ function refusalOf(result: HandshakeResult): Refusal | undefined {
   }
 }
 
-function remoteOf(socket: Socket): string {
+/** One that could not begin has nothing to close. */
+async function closeOnce(listening: Promise<Listening>): Promise<void> {
+  const begun = await listening.catch(() => undefined);
+  await begun?.close();
+}
+
+function remoteOf(socket: ByteStream): string {
   return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`;
 }

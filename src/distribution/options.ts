@@ -5,6 +5,7 @@ import type { Inbound } from '../process/distribution-port.ts';
 import type { Atom } from '../term/atom.ts';
 import type { TermCodecs } from '../term/codecs.ts';
 import { isNodeName } from './protocol/handshake-messages.ts';
+import type { Transport } from './transport.ts';
 
 export interface Address {
   readonly host: string;
@@ -48,6 +49,8 @@ export interface DistributionOptions {
    */
   readonly beforeInput?: () => void;
   readonly limits?: Partial<DistributionLimits>;
+  /** Default: TCP. */
+  readonly transport?: Transport;
   /** The classes whose instances may travel; default none. */
   readonly codecs?: TermCodecs;
   /** Shows up in `nodes()` of Erlang peers, whose `global` then waits for answers that this library does not give. Default false. */

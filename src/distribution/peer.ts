@@ -6,7 +6,6 @@
 //                                |  ^                     a caller's handshake leads to `up` from everywhere
 //                                v  | pause over
 //                               failed
-import type { Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { Host, TimerHandle } from '../host/ports.ts';
 import type { Inbound } from '../process/distribution-port.ts';
@@ -20,6 +19,7 @@ import type { NodeIdentity } from './protocol/compact.ts';
 import type { OutgoingControl } from './protocol/control.ts';
 import { capabilitiesOf } from './protocol/flags.ts';
 import { SignalQueue } from './signal-queue.ts';
+import type { ByteStream } from './transport.ts';
 
 const backoffMinMs = 50;
 /** A link that lived shorter than this counts as a failed attempt: a peer that accepts and hangs up must not be dialled in a loop. */
@@ -34,7 +34,7 @@ export interface PeerContext {
   readonly codecs: TermCodecs | undefined;
   readonly beforeInput: (() => void) | undefined;
   readonly ownFlags: bigint;
-  readonly attempt: Pick<AttemptOptions, 'self' | 'resolve' | 'callersSettled'>;
+  readonly attempt: Pick<AttemptOptions, 'transport' | 'self' | 'resolve' | 'callersSettled'>;
   /** False when there are as many links as there may be. */
   readonly mayConnect: () => boolean;
   readonly onUp: (peer: Peer) => void;
@@ -108,7 +108,7 @@ export class Peer {
   }
 
   /** Takes over a socket on which the handshake is complete, from either side. A former link ends first. */
-  adopt(done: HandshakeDone, socket: Socket): void {
+  adopt(done: HandshakeDone, socket: ByteStream): void {
     this.#link?.replace('a newer connection of the peer took its place');
     const dialling = this.#dialling;
     this.#dialling = undefined;
@@ -201,7 +201,7 @@ export class Peer {
     this.#forgetLater();
   }
 
-  #newLink(done: HandshakeDone, socket: Socket): Link {
+  #newLink(done: HandshakeDone, socket: ByteStream): Link {
     const { self, host, limits, codecs, beforeInput, ownFlags, inbound } = this.#context;
     const to: DeliverTo = { inbound, reply: (answer) => link.write(answer) };
     const link: Link = new Link({

@@ -1,7 +1,6 @@
 // The distribution of one node over TCP: the table of peers, the listening socket, and the two faces it has, `Outbound`
 // for the runtime below and the handle of this file for whoever composes the node.
 import { createHash } from 'node:crypto';
-import type { Socket } from 'node:net';
 import { DGenError } from '../errors/error.ts';
 import type { NamedTarget, Outbound } from '../process/distribution-port.ts';
 import type { Atom } from '../term/atom.ts';
@@ -28,6 +27,8 @@ import {
   type HandshakeStatus,
   resolveSimultaneous,
 } from './protocol/handshake.ts';
+import { sockets } from './sockets.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 /** A connected node. */
 export interface ConnectedNode {
@@ -82,6 +83,7 @@ export function createDistribution(options: DistributionOptions): Distribution {
 
 class TcpDistribution implements Distribution {
   readonly #options: DistributionOptions;
+  readonly #transport: Transport;
   readonly #limits: DistributionLimits;
   readonly #flags: bigint;
   readonly #peers = new Map<Atom, Peer>();
@@ -98,6 +100,7 @@ class TcpDistribution implements Distribution {
   constructor(options: DistributionOptions) {
     this.#limits = checkOptions(options);
     this.#options = options;
+    this.#transport = options.transport ?? sockets;
     this.#flags = ownFlags({ visible: options.visible ?? false });
     this.#listener = this.#newListener();
     this.#context = this.#newContext();
@@ -189,7 +192,7 @@ class TcpDistribution implements Distribution {
 
   probe(address: Address, expected: ProbeExpectation, options: ProbeOptions = {}): Promise<ProbeVerdict> {
     const { timers, log } = this.#options.host;
-    const dial = { address, self: this.#newSelf(), timers };
+    const dial = { transport: this.#transport, address, self: this.#newSelf(), timers };
     return probeAddress({ ...options, expected, dial, log });
   }
 
@@ -234,6 +237,7 @@ class TcpDistribution implements Distribution {
     return new Listener({
       host: this.#options.host,
       limits: this.#limits,
+      transport: this.#transport,
       self: () => {
         const self = this.#newSelf();
         this.#openChallenges.add(self.challenge);
@@ -259,6 +263,7 @@ class TcpDistribution implements Distribution {
       beforeInput,
       ownFlags: this.#flags,
       attempt: {
+        transport: this.#transport,
         self: () => this.#newSelf(),
         resolve,
         callersSettled: (node, graceMs) => this.#listener.settled(node, graceMs),
@@ -306,7 +311,7 @@ class TcpDistribution implements Distribution {
     return peer?.isDialling === true ? resolveSimultaneous(name.name, caller.name) : 'ok';
   }
 
-  #adopt(done: HandshakeDone, socket: Socket): void {
+  #adopt(done: HandshakeDone, socket: ByteStream): void {
     if (this.#closing === undefined) this.#peerOf(atom(done.peer.name)).adopt(done, socket);
     else socket.destroy();
   }

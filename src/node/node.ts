@@ -1,9 +1,8 @@
 // A node: the composition root. It joins store, distribution and runtime, and is the handle that a program holds. There
 // is no global one; several may live in one operating-system process, and share nothing but what they are given.
 
-import { createDistribution, type Distribution } from '../distribution/index.ts';
-import { DGenError } from '../errors/error.ts';
-import { type Host, type Log, nodeHost } from '../host/index.ts';
+import type { Distribution } from '../distribution/index.ts';
+import { nodeHost } from '../host/index.ts';
 import { machineId as thisMachine } from '../host/machine-id.ts';
 import {
   addressOf,
@@ -23,13 +22,7 @@ import {
   start,
   stop,
 } from '../otp/index.ts';
-import {
-  createRuntime,
-  type Destination,
-  type LocalRuntime,
-  type ProcessMain,
-  type SpawnOptions,
-} from '../process/index.ts';
+import type { Destination, LocalRuntime, ProcessMain, SpawnOptions } from '../process/index.ts';
 import {
   type NodeAddress,
   type ProbeAnswer,
@@ -39,23 +32,9 @@ import {
 } from '../registry/index.ts';
 import type { Store, Tenant } from '../storage/index.ts';
 import { atom, type Pid } from '../term/index.ts';
-import { type Beginning, Directory } from './directory.ts';
-import { storeAt } from './open-store.ts';
-
-export interface NodeOptions {
-  /** `name@host`; the host part is what other nodes of the cluster know this machine by. Unique in the tenant. Without an `@`, `@127.0.0.1` is added. */
-  readonly name: string;
-  /** An address as `storeAt` takes it, such as `sqlite:PATH`, or an open store, which stays open when the node closes. */
-  readonly store: string | Store;
-  /** Nodes of one tenant of one store form a cluster. Default `default`. */
-  readonly tenant?: string;
-  /** Where to listen; default `127.0.0.1` and a free port. Beyond loopback a `cookie` must be given. `false`: not at all; then this node can only call others. */
-  readonly listen?: { readonly host?: string; readonly port?: number; readonly advertise?: string } | false;
-  /** The shared secret of the cluster; default: a random one that the store keeps. */
-  readonly cookie?: string;
-  /** A pino-shaped logger; default: silence. */
-  readonly log?: Log;
-}
+import { composeNode, type NodeParts, probe } from './compose.ts';
+import type { Directory } from './directory.ts';
+import type { NodeOptions } from './options.ts';
 
 /** A running node. Start it with `Node.start`, end it with `close` or `await using`. */
 export class Node implements RegistryNode {
@@ -67,20 +46,23 @@ export class Node implements RegistryNode {
   readonly tenant: Tenant;
   readonly machineId: string;
   readonly unprovenFormers: readonly number[];
+  /** Where other nodes reach this one; `null` when it does not listen. */
+  readonly address: NodeAddress | null;
   readonly #distribution: Distribution;
   readonly #directory: Directory;
   readonly #ownStore: Store | undefined;
   readonly #guards: Set<() => void>;
   readonly #registries: Set<Registry> = new Set();
-  #address: NodeAddress | null = null;
   #closing: Promise<void> | undefined;
 
-  private constructor(parts: NodeParts) {
+  /** @internal Use `Node.start`. */
+  constructor(parts: NodeParts) {
     this.name = parts.name;
     this.runtime = parts.runtime;
     this.tenant = parts.tenant;
     this.machineId = parts.machineId;
     this.unprovenFormers = parts.unprovenFormers;
+    this.address = parts.address;
     this.#distribution = parts.distribution;
     this.#directory = parts.directory;
     this.#ownStore = parts.ownStore;
@@ -92,47 +74,8 @@ export class Node implements RegistryNode {
    * without a cookie); `connect_failed` (the address cannot be had); and the errors of the store. Nothing is left open then.
    */
   static async start(options: NodeOptions): Promise<Node> {
-    checkNodeOptions(options);
-    const name = options.name.includes('@') ? options.name : `${options.name}@127.0.0.1`;
     const host = nodeHost(options.log === undefined ? {} : { log: options.log });
-    const ownStore = typeof options.store === 'string' ? await storeAt(options.store, host) : undefined;
-    const opened: { close(): Promise<void> }[] = ownStore === undefined ? [] : [ownStore];
-    try {
-      const store = ownStore ?? (options.store as Store);
-      const assembly = await assemble({
-        options,
-        name,
-        host,
-        tenant: store.tenant(options.tenant ?? 'default'),
-      });
-      opened.push(assembly.distribution);
-      const node = new Node({ ...assembly, ownStore });
-      await node.#listen(options);
-      return node;
-    } catch (error) {
-      for (const one of opened.reverse()) await one.close();
-      throw error;
-    }
-  }
-
-  async #listen(options: NodeOptions): Promise<void> {
-    const wish = options.listen ?? {};
-    if (wish !== false) {
-      const { advertise, ...listen } = wish;
-      const bound = await this.#distribution.listen(listen);
-      this.#address = { host: advertise ?? bound.host, port: bound.port };
-    }
-    await this.#directory.announce(this.name, {
-      creation: this.runtime.creation,
-      address: this.#address,
-      machineId: this.machineId,
-      unprovenFormers: this.unprovenFormers,
-    });
-  }
-
-  /** Where other nodes reach this one; `null` when it does not listen. */
-  get address(): NodeAddress | null {
-    return this.#address;
+    return new Node(await composeNode(options, { host, machineId: thisMachine() }));
   }
 
   /** Starts a server; see `start`. */
@@ -252,132 +195,5 @@ export class Node implements RegistryNode {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-interface NodeParts {
-  readonly name: string;
-  readonly runtime: LocalRuntime;
-  readonly tenant: Tenant;
-  readonly machineId: string;
-  readonly unprovenFormers: readonly number[];
-  readonly distribution: Distribution;
-  readonly directory: Directory;
-  readonly guards: Set<() => void>;
-  readonly ownStore: Store | undefined;
-}
-
-interface Order {
-  readonly options: NodeOptions;
-  readonly name: string;
-  readonly host: Host;
-  readonly tenant: Tenant;
-}
-
-async function assemble({ options, name, host, tenant }: Order): Promise<Omit<NodeParts, 'ownStore'>> {
-  const machineId = thisMachine();
-  const directory = new Directory(tenant);
-  const cookie =
-    options.cookie ??
-    (listensBeyondLoopback(options) ? '' : await directory.cookie((bytes) => host.random.bytes(bytes)));
-  const { creation, unprovenFormers } = await beginCreation({ name, host, machineId, directory, cookie });
-  const runtime = createRuntime({ name: atom(name), creation, host });
-  const guards = new Set<() => void>();
-  const distribution = createDistribution({
-    name: atom(name),
-    creation,
-    cookie,
-    host,
-    inbound: runtime.inbound,
-    beforeInput: () => {
-      for (const guard of guards) guard();
-    },
-    resolve: async (node) => {
-      const address = await directory.find(node.name, host.clock.now());
-      return address === undefined ? [] : [address];
-    },
-  });
-  runtime.attach(distribution);
-  return { name, runtime, tenant, machineId, unprovenFormers, distribution, guards, directory };
-}
-
-/** Asks the address of the start before, if there was one, whether it still answers. */
-async function beginCreation(how: {
-  name: string;
-  host: Host;
-  machineId: string;
-  directory: Directory;
-  cookie: string;
-}): Promise<Beginning> {
-  const { name, host, machineId, directory, cookie } = how;
-  return directory.begin(name, machineId, async (former) => {
-    if (former.address === null) return 'unproven';
-    const scout = createRuntime({ name: atom(`scout.${name}`), creation: 1, host });
-    const distribution = createDistribution({
-      name: scout.name,
-      creation: 1,
-      cookie,
-      host,
-      inbound: scout.inbound,
-      resolve: async () => [],
-    });
-    try {
-      const answer = await probe(distribution, former.address, {
-        node: name,
-        creation: former.creation,
-        signal: new AbortController().signal,
-      });
-      if (answer.verdict === 'alive') return 'alive';
-      // Only on the machine where it listened does it prove anything that nobody, or somebody else, listens there now.
-      return answer.verdict !== 'unknown' && former.machineId === machineId ? 'dead' : 'unproven';
-    } finally {
-      await distribution.close();
-    }
-  });
-}
-
-async function probe(
-  distribution: Distribution,
-  address: NodeAddress,
-  expected: { node: string; creation: number; signal: AbortSignal },
-): Promise<ProbeAnswer> {
-  let identity: { name: string; creation: number } | undefined;
-  const verdict = await distribution.probe(
-    address,
-    { node: atom(expected.node), creation: expected.creation },
-    {
-      signal: expected.signal,
-      onIdentity: (name, creation) => {
-        identity = { name, creation };
-      },
-    },
-  );
-  return { verdict, ...identity };
-}
-
-function listensBeyondLoopback(options: NodeOptions): boolean {
-  const host = options.listen === false ? undefined : options.listen?.host;
-  return host !== undefined && host !== 'localhost' && host !== '::1' && !host.startsWith('127.');
-}
-
-const optionNames = ['name', 'store', 'tenant', 'listen', 'cookie', 'log'];
-
-function checkNodeOptions(options: NodeOptions): void {
-  for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key))
-      throw new DGenError('bad_option', `node option ${key}`, { expected: optionNames.join(', ') });
-  }
-  if (typeof options.name !== 'string' || !/^[\w.-]{1,64}(@[\w.:-]{1,128})?$/.test(options.name)) {
-    throw new DGenError('bad_option', 'node name', {
-      expected: 'name or name@host',
-      got: String(options.name),
-    });
-  }
-  const { store } = options;
-  if (typeof store !== 'string' && typeof store?.tenant !== 'function') {
-    throw new DGenError('bad_option', 'node option store', {
-      expected: 'an address or an open store',
-      got: typeof store,
-    });
   }
 }
