@@ -15,44 +15,20 @@ import type {
 import { memberKey, nodeOf } from '../registry/protocol/types.ts';
 import { atom } from '../term/atom.ts';
 import { Pid } from '../term/pid.ts';
-import { createDraw, type Draw } from './draw.ts';
+import { Clock } from './clock.ts';
+import { copyState } from './copy-state.ts';
+import { createDraw, type Draw, keyOf, rollDraw } from './draw.ts';
+import { type Call, createMachine, type SimNode, type SimProcess } from './machine.ts';
+import { Names } from './names.ts';
 import { Network, type Parcel, type Weather } from './network.ts';
 import { SimStore, type StoreWeather } from './sim-store.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 
-export interface SimProcess {
-  readonly pid: Pid;
-  readonly node: string;
-  alive: boolean;
-  endedAt: number;
-}
+export type { Call, SimNode, SimProcess } from './machine.ts';
 
-export interface Call {
-  readonly id: number;
-  readonly node: string;
-  readonly boot: number;
-  readonly type: 'register' | 'unregister' | 'read';
-  readonly key: NameKey;
-  readonly process: SimProcess | null;
-  readonly invokedAt: number;
-  answeredAt: number;
-  /** `null` until it is answered; stays so where the node crashed first. */
-  result: Result | null;
-}
-
-export interface SimNode {
-  readonly name: string;
-  readonly clock: { readonly offset: number; readonly rate: number };
-  /** `null` while the node is down, or has left. */
-  state: MemberState | null;
-  boot: number;
-  paused: boolean;
-  readonly backlog: Event[];
-  tickAt: number;
-  nextPid: number;
-  readonly processes: Set<SimProcess>;
-}
+/** The node without a member whose processes members register. */
+const foreignNode = atom('ext');
 
 export interface Watch {
   /** After each step, before its effects. */
@@ -65,6 +41,7 @@ export interface Watch {
 
 export interface ClusterOptions {
   readonly seed: number;
+  /** Of the machines. */
   readonly names: readonly string[];
   readonly config: Config;
   /** Nodes that were started with durations of their own; no `clockRateBound` is below that of `config`, which the clocks keep. */
@@ -74,6 +51,12 @@ export interface ClusterOptions {
   readonly proofPerMille: number;
   readonly extremeClocks: boolean;
   readonly traceLines: number;
+  /** Rates of clocks, in thousandths of the bound, instead of drawn ones. */
+  readonly clockSteps?: Readonly<Record<string, number>> | undefined;
+  /** Member records prove who was replaced, as in earnest; otherwise only what a fault tells is known. */
+  readonly recordProofs?: boolean | undefined;
+  /** Exactly these messages are lost. */
+  readonly losses?: readonly string[] | undefined;
 }
 
 export class Cluster {
@@ -85,26 +68,32 @@ export class Cluster {
   readonly calls: Map<number, Call> = new Map();
   /** Incarnations that have ended for certain. */
   readonly ended: Set<MemberKey> = new Set();
+  readonly names: Names = new Names();
   watch: Watch;
+  /** Something that the protocol excludes was seen by a member. */
+  alarmed: (node: SimNode, what: string) => void;
   readonly options: ClusterOptions;
   readonly #draw: Draw;
+  readonly #machines: Map<MemberKey, SimNode> = new Map();
+  /** Which machine ever watched which process of the node without a member. */
+  readonly #foreignSeen: Set<string> = new Set();
   #nextIncarnation = 1;
+  #nextForeign = 1;
   #nextCall = 1;
 
   constructor(options: ClusterOptions, watch: Watch) {
     this.options = options;
     this.watch = watch;
+    this.alarmed = (node, what) => this.watch.broken('alarm', `${node.name}: ${what}`);
     this.trace = new Trace(options.traceLines);
     this.#draw = createDraw(options.seed, 1);
     this.network = new Network(this.timeline, {
-      draw: createDraw(options.seed, 2),
+      seed: options.seed,
       weather: options.weather,
       arrive: (parcel) => this.#arrive(parcel),
+      losses: options.losses,
     });
-    this.store = new SimStore(this.timeline, {
-      draw: createDraw(options.seed, 3),
-      weather: options.storeWeather,
-    });
+    this.store = new SimStore(this.timeline, { seed: options.seed, weather: options.storeWeather });
     this.nodes = new Map(options.names.map((name) => [name, this.#createNode(name)]));
   }
 
@@ -114,13 +103,26 @@ export class Cluster {
     return node;
   }
 
+  /** The machine on which that incarnation was started. */
+  machineOf(member: MemberKey): SimNode {
+    return this.#machines.get(member) ?? this.node(nodeOf(member));
+  }
+
   localTime(node: SimNode): number {
-    return node.clock.offset + node.clock.rate * this.timeline.now;
+    return node.clock.localAt(this.timeline.now);
   }
 
   /** True time at which the node's clock shows `local`. */
   trueTime(node: SimNode, local: number): number {
-    return (local - node.clock.offset) / node.clock.rate;
+    return node.clock.trueAt(local);
+  }
+
+  /** The clock of the node runs at another rate from now on. */
+  setRate(node: SimNode, rate: number): void {
+    this.note(node.name, `its clock runs at ${rate.toFixed(3)}`);
+    node.clock.setRate(this.timeline.now, rate);
+    node.tickAt = Infinity;
+    if (node.state !== null) this.#planTick(node);
   }
 
   note(node: string, text: string): void {
@@ -132,13 +134,22 @@ export class Cluster {
     const node = this.node(name);
     if (node.state !== null) return;
     node.boot++;
+    this.#wakeFresh(node);
     node.nextPid = 1;
-    node.paused = false;
-    node.backlog.length = 0;
-    node.tickAt = Infinity;
-    node.state = createMember(this.#configOf(name), memberKey(name, this.#incarnation()));
+    node.creation = this.names.begin(node, node.draw.chance(this.options.proofPerMille));
+    node.generation = 0;
+    node.state = createMember(this.#configOf(name), memberKey(node.nodeName, this.#incarnation()));
+    this.#noteIncarnation(node, node.state.self);
     this.note(name, `starts as ${node.state.self}`);
     this.deliver(node, { type: 'start' });
+  }
+
+  #wakeFresh(node: SimNode): void {
+    node.paused = false;
+    node.backlog.length = 0;
+    node.lagging = 0;
+    node.restoredBoot = null;
+    node.tickAt = Infinity;
   }
 
   /** The node and all its processes are gone at this instant. */
@@ -147,8 +158,35 @@ export class Cluster {
     const { state } = node;
     if (state === null) return null;
     this.note(name, `crashes as ${state.self}`);
-    this.#stop(node, state.self);
+    this.#stop(node);
+    this.ended.add(state.self);
     return state.self;
+  }
+
+  /** As a crash, but of a machine that may be put back: nothing can prove that its member has ended. */
+  vanish(name: string): void {
+    const node = this.node(name);
+    if (node.state === null) return;
+    this.note(name, `vanishes as ${node.state.self}`);
+    this.#stop(node);
+  }
+
+  /** What a snapshot of the machine keeps of its member. */
+  snapshot(name: string): { readonly state: MemberState; readonly boot: number } | null {
+    const { state, boot } = this.node(name);
+    return state === null ? null : { state: copyState(state), boot };
+  }
+
+  /** The machine, which is down, goes on from the snapshot; its clock did not stand still. */
+  restore(name: string, from: { readonly state: MemberState; readonly boot: number }): void {
+    const node = this.node(name);
+    if (node.state !== null) return;
+    node.boot++;
+    this.#wakeFresh(node);
+    node.restoredBoot = from.boot;
+    node.state = from.state;
+    this.note(name, `is put back as ${node.state.self}`);
+    this.deliver(node, { type: 'tick' });
   }
 
   pause(name: string): void {
@@ -165,12 +203,31 @@ export class Cluster {
     node.paused = false;
     const boot = node.boot;
     for (const event of node.backlog.splice(0)) {
-      if (node.boot === boot && !node.paused) this.deliver(node, event);
+      if (node.boot === boot && !node.paused) this.#handle(node, event);
     }
   }
 
-  /** One event into the member of that node; held back while it is paused, lost while it is down. */
+  /** One event into the member of that node; late where it is slow, held back while it is paused, lost while it is down. */
   deliver(node: SimNode, event: Event): void {
+    if (node.state === null) return;
+    if (node.lagMaxMs === 0 && node.lagging === 0) {
+      this.#handle(node, event);
+      return;
+    }
+    const { now } = this.timeline;
+    const ready = node.lagMaxMs === 0 ? now : now + node.draw.between(1, node.lagMaxMs);
+    const { boot } = node;
+    // Whoever was not behind until now has nothing to wait for.
+    node.busyUntil = node.lagging === 0 ? ready : Math.max(node.busyUntil, ready);
+    node.lagging++;
+    this.timeline.at(node.busyUntil, () => {
+      if (node.boot !== boot) return;
+      node.lagging--;
+      this.#handle(node, event);
+    });
+  }
+
+  #handle(node: SimNode, event: Event): void {
     const { state } = node;
     if (state === null) return;
     if (node.paused) {
@@ -196,8 +253,26 @@ export class Cluster {
 
   spawn(name: string): SimProcess {
     const node = this.node(name);
-    const pid = new Pid(atom(name), node.nextPid++, 0, node.boot);
-    const process: SimProcess = { pid, node: name, alive: true, endedAt: Infinity };
+    return this.#addProcess(node, new Pid(atom(node.nodeName), node.nextPid++, 0, node.creation));
+  }
+
+  /**
+   * A process of a node without a member, watched by this one over a link: one that another member watches, too, where there is
+   * one that this member never watched, and `shared`; else a fresh one.
+   */
+  spawnForeign(name: string, shared: boolean): SimProcess {
+    const node = this.node(name);
+    const known = [...this.nodes.values()]
+      .flatMap(({ processes }) => [...processes])
+      .find(({ foreign, pid }) => foreign && !this.#foreignSeen.has(`${name} ${pid.key}`));
+    const pid = shared && known !== undefined ? known.pid : new Pid(foreignNode, this.#nextForeign++, 0, 1);
+    this.#foreignSeen.add(`${name} ${pid.key}`);
+    return this.#addProcess(node, pid);
+  }
+
+  #addProcess(node: SimNode, pid: Pid): SimProcess {
+    const foreign = pid.node === foreignNode;
+    const process: SimProcess = { pid, node: node.name, foreign, alive: true, endedAt: Infinity };
     node.processes.add(process);
     return process;
   }
@@ -207,7 +282,7 @@ export class Cluster {
     this.#end(process);
     const node = this.node(process.node);
     this.note(process.node, `${process.pid} exits`);
-    this.deliverLater(node, this.#draw.below(10), { type: 'exited', pid: process.pid });
+    this.deliverLater(node, node.draw.below(10), { type: 'exited', pid: process.pid });
   }
 
   /** A call of a client of that node; the answer arrives in `Call.result` and at the watch. */
@@ -248,26 +323,24 @@ export class Cluster {
 
   /** The link event that both ends of a pair get. */
   tellLink(one: string, other: string, up: boolean): void {
-    this.deliver(this.node(one), { type: 'link', node: other, up });
-    this.deliver(this.node(other), { type: 'link', node: one, up });
+    const [first, second] = [this.node(one), this.node(other)];
+    this.deliver(first, { type: 'link', node: second.nodeName, up });
+    this.deliver(second, { type: 'link', node: first.nodeName, up });
   }
 
   #createNode(name: string): SimNode {
-    const { clockRateBound } = this.options.config.durations;
-    const steps = this.options.extremeClocks
-      ? this.#draw.pick([-1000, 1000, 0])
-      : this.#draw.between(-999, 999);
-    return {
-      name,
-      clock: { offset: this.#draw.below(1_000_000), rate: 1 + (clockRateBound * steps) / 1000 },
-      state: null,
-      boot: 0,
-      paused: false,
-      backlog: [],
-      tickAt: Infinity,
-      nextPid: 1,
-      processes: new Set(),
-    };
+    const { seed, config, extremeClocks, clockSteps } = this.options;
+    const drawn = extremeClocks ? this.#draw.pick([-1000, 1000, 0]) : this.#draw.between(-999, 999);
+    const steps = clockSteps?.[name] ?? drawn;
+    const rate = 1 + (config.durations.clockRateBound * steps) / 1000;
+    const clock = new Clock(this.#draw.below(1_000_000), rate);
+    return createMachine(name, clock, rollDraw(keyOf(seed, 1, name), 0));
+  }
+
+  #noteIncarnation(node: SimNode, member: MemberKey): void {
+    node.generation++;
+    this.#machines.set(member, node);
+    this.names.note(member, node);
   }
 
   #configOf(name: string): Config {
@@ -290,7 +363,7 @@ export class Cluster {
       case 'send':
         this.network.send({
           fromNode: node.name,
-          toNode: nodeOf(effect.to),
+          toNode: this.names.route(node, nodeOf(effect.to)),
           from: (node.state as MemberState).self,
           to: effect.to,
           message: effect.message,
@@ -309,17 +382,18 @@ export class Cluster {
         for (const process of node.processes) if (process.pid.equals(effect.pid)) this.exit(process);
         return;
       case 'flushSoon':
-        this.deliverLater(node, this.#draw.below(3), { type: 'flush' });
+        this.deliverLater(node, node.draw.below(3), { type: 'flush' });
         return;
       case 'suspect':
         this.#suspect(node, effect.member);
         return;
       case 'left':
         this.note(node.name, 'has left');
-        this.#stop(node, (node.state as MemberState).self);
+        this.ended.add((node.state as MemberState).self);
+        this.#stop(node);
         return;
       case 'alarm':
-        this.watch.broken('alarm', `${node.name}: ${effect.what}`);
+        this.alarmed(node, effect.what);
         return;
       default:
         effect satisfies never;
@@ -329,12 +403,26 @@ export class Cluster {
   #askStore(node: SimNode, effect: Extract<Effect, { type: 'store' }>): void {
     const { boot } = node;
     this.store.ask(node.name, effect.op, (outcome) => {
-      if (node.boot === boot) this.deliver(node, { type: 'store', id: effect.id, outcome });
+      if (node.boot !== boot) return;
+      this.deliver(node, { type: 'store', id: effect.id, outcome });
+      if (this.options.recordProofs === true && 'view' in outcome)
+        this.#lookAtAll(node, outcome.view.members);
     });
+  }
+
+  /** What the elector makes of the member records that it has read. */
+  #lookAtAll(node: SimNode, members: readonly MemberKey[]): void {
+    for (const member of this.names.replaced(members)) {
+      if (member === node.state?.self) continue;
+      if (!this.ended.has(member))
+        this.watch.broken('proof', `${node.name} takes ${member} for dead by the records, but it runs`);
+      this.deliver(node, { type: 'provenDead', member });
+    }
   }
 
   #reply(node: SimNode, id: number, result: Result): void {
     const call = this.calls.get(id);
+    if (call !== undefined && call.boot === node.restoredBoot) return;
     if (call === undefined || call.node !== node.name || call.boot !== node.boot)
       this.watch.broken('answers', `${node.name} answered ${id}, which nobody asked there`);
     if (call.result !== null) this.watch.broken('answers', `${node.name} answered call ${id} twice`);
@@ -349,28 +437,27 @@ export class Cluster {
       if (pids.some((pid) => pid.equals(process.pid))) this.exit(process);
     }
     this.ended.add(self);
-    this.deliverLater(node, this.#draw.between(1, 300), {
-      type: 'restart',
-      incarnation: this.#incarnation(),
-    });
+    const incarnation = this.#incarnation();
+    this.#noteIncarnation(node, memberKey(node.nodeName, incarnation));
+    this.note(node.name, `fences itself as ${self}; it will be #${incarnation}`);
+    this.deliverLater(node, node.draw.between(1, 300), { type: 'restart', incarnation });
   }
 
   /** A look at the incarnation proves only the end of one that has ended. */
   #suspect(node: SimNode, member: MemberKey): void {
     const { boot } = node;
-    const proves = this.#draw.chance(this.options.proofPerMille);
-    this.timeline.after(this.#draw.between(1, 50), () => {
+    const proves = node.draw.chance(this.options.proofPerMille);
+    this.timeline.after(node.draw.between(1, 50), () => {
       if (node.boot === boot && proves && this.ended.has(member)) this.proveDead(member, node);
     });
   }
 
-  #stop(node: SimNode, self: MemberKey): void {
+  #stop(node: SimNode): void {
+    const { self } = node.state as MemberState;
     for (const process of [...node.processes]) this.#end(process);
-    this.ended.add(self);
     node.state = null;
     node.boot++;
-    node.paused = false;
-    node.backlog.length = 0;
+    this.#wakeFresh(node);
     this.watch.stopped(node, self);
   }
 
