@@ -135,6 +135,7 @@ export class Cluster {
     if (node.state !== null) return;
     node.boot++;
     this.#wakeFresh(node);
+    this.forgetSnapshot(node);
     node.nextPid = 1;
     node.creation = this.names.begin(node, node.draw.chance(this.options.proofPerMille));
     node.generation = 0;
@@ -168,7 +169,14 @@ export class Cluster {
     const node = this.node(name);
     if (node.state === null) return;
     this.note(name, `vanishes as ${node.state.self}`);
+    node.vanished = node.state.self;
     this.#stop(node);
+  }
+
+  /** What vanished never comes back. */
+  forgetSnapshot(node: SimNode): void {
+    if (node.vanished !== null) this.ended.add(node.vanished);
+    node.vanished = null;
   }
 
   /** What a snapshot of the machine keeps of its member. */
@@ -180,13 +188,22 @@ export class Cluster {
   /** The machine, which is down, goes on from the snapshot; its clock did not stand still. */
   restore(name: string, from: { readonly state: MemberState; readonly boot: number }): void {
     const node = this.node(name);
-    if (node.state !== null) return;
+    if (node.state !== null || node.vanished === null) return;
+    if (node.vanished !== from.state.self) this.ended.add(node.vanished);
+    node.vanished = null;
     node.boot++;
     this.#wakeFresh(node);
     node.restoredBoot = from.boot;
     node.state = from.state;
-    this.note(name, `is put back as ${node.state.self}`);
-    this.deliver(node, { type: 'tick' });
+    const { self } = node.state;
+    this.note(name, `is put back as ${self}`);
+    // The first thing that it does is to look at its session; until then nobody sees what it holds.
+    const event: Event = { type: 'tick' };
+    const effects = step(node.state, event, this.localTime(node));
+    this.trace.step(this.timeline.now, name, { event, effects });
+    if (node.state.phase !== 'fenced' && node.state.phase !== 'left')
+      this.watch.broken('restored', `${self} goes on as if nothing had happened`);
+    for (const effect of effects) if (node.state !== null) this.#perform(node, effect);
   }
 
   pause(name: string): void {
@@ -440,7 +457,10 @@ export class Cluster {
     const incarnation = this.#incarnation();
     this.#noteIncarnation(node, memberKey(node.nodeName, incarnation));
     this.note(node.name, `fences itself as ${self}; it will be #${incarnation}`);
-    this.deliverLater(node, node.draw.between(1, 300), { type: 'restart', incarnation });
+    const restart: Event = { type: 'restart', incarnation };
+    if (node.restoredBoot === null) this.deliverLater(node, node.draw.between(1, 300), restart);
+    // A member that was put back is seen by nobody before it has begun anew; one that was leaving has left.
+    else if (node.state?.phase === 'fenced') this.#handle(node, restart);
   }
 
   /** A look at the incarnation proves only the end of one that has ended. */

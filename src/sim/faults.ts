@@ -1,36 +1,34 @@
-// What goes wrong, and when. Each fault begins at a drawn moment, lasts a drawn time and heals itself; several overlap.
-// After `heal` nothing goes wrong any more, and what was down is up again.
+// Carries out the faults of a run. Each begins at its moment, lasts its time and heals itself; several overlap. After
+// `heal` nothing goes wrong any more, and what was down is up again.
+import type { MemberState } from '../registry/protocol/state.ts';
 import type { MemberKey } from '../registry/protocol/types.ts';
+import type { Delays, Fault, FaultAction } from './actions.ts';
+import { frozenRate } from './clock.ts';
 import type { Cluster, SimNode } from './cluster.ts';
-import { createDraw, type Draw } from './draw.ts';
-import type { FaultKind, Options } from './options.ts';
-import type { Mood } from './sim-store.ts';
+import { nodeNameOf, twinOf } from './machine.ts';
+
+type Of<T extends Fault['do']> = Extract<Fault, { do: T }>;
+
+/** What a fault did to the cluster, so that it can be undone once. */
+type Undo = () => void;
 
 export class Faults {
   readonly #cluster: Cluster;
-  readonly #options: Options;
-  readonly #draw: Draw;
-  readonly counts: Map<FaultKind | 'join' | 'restart', number> = new Map();
+  readonly counts: Map<string, number> = new Map();
+  /** Whom each fault struck, where that was not said. */
+  readonly struck: Map<FaultAction, string> = new Map();
+  readonly #pending: Set<Undo> = new Set();
   #healed = false;
 
-  constructor(cluster: Cluster, options: Options) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#options = options;
-    this.#draw = createDraw(options.seed, 4);
   }
 
-  /** Starts the first members, and plans everything else. */
-  begin(): void {
-    const names = [...this.#cluster.nodes.keys()];
-    const { nodes, faultsUntilMs } = this.#options;
-    names.forEach((name, index) => {
-      const when = index < nodes ? this.#draw.below(300) : this.#draw.between(1000, faultsUntilMs);
-      this.#cluster.timeline.at(when, () => {
-        if (index >= nodes) this.#count('join');
-        this.#cluster.start(name);
+  plan(actions: readonly FaultAction[]): void {
+    for (const action of actions)
+      this.#cluster.timeline.at(action.at, () => {
+        if (!this.#healed) this.#strike(action);
       });
-    });
-    if (this.#options.faults.length > 0) this.#planNext(1500);
   }
 
   /** Everything is whole again. Nodes that are down come back as fresh incarnations. */
@@ -38,211 +36,285 @@ export class Faults {
     this.#healed = true;
     const cluster = this.#cluster;
     cluster.note('*', 'everything heals');
+    for (const undo of [...this.#pending]) undo();
     for (const [from = '', to = ''] of cluster.network.healAll()) cluster.tellLink(from, to, true);
     cluster.network.weather.lossPerMille = 0;
     cluster.network.weather.spikePerMille = 0;
     cluster.store.weather.troublePerMille = 0;
     cluster.store.cut.clear();
-    for (const node of cluster.nodes.values()) {
-      cluster.resume(node.name);
-      this.#keepUp(node);
-    }
+    for (const node of cluster.nodes.values()) cluster.resume(node.name);
+    for (const node of cluster.nodes.values()) if (node.name === node.nodeName) this.#keepUp(node);
   }
 
   /** A node that is down starts again; one that drains must get away first. */
   #keepUp(node: SimNode): void {
-    if (node.state?.phase === 'draining') {
-      for (const process of [...node.processes]) this.#cluster.exit(process);
+    const second = this.#cluster.nodes.get(twinOf(node.name));
+    const running = second?.state != null ? second : node;
+    if (running.state?.phase === 'draining') {
+      for (const process of [...running.processes]) this.#cluster.exit(process);
       this.#cluster.timeline.after(100, () => this.#keepUp(node));
-    } else this.#cluster.start(node.name);
+    } else if (running.state === null) this.#cluster.start(node.name);
   }
 
-  #planNext(delay: number): void {
-    this.#cluster.timeline.after(delay, () => {
-      if (this.#healed) return;
-      this.#strike(this.#draw.pick(this.#options.faults));
-      const burst = this.#draw.chance(this.#options.burstPerMille);
-      const most = burst ? this.#options.config.durations.leaseMs : this.#options.faultEveryMs;
-      this.#planNext(this.#draw.between(50, most));
-    });
+  #strike(action: FaultAction): void {
+    const node = this.#victim(action);
+    this.struck.set(action, node.name);
+    this.counts.set(action.do, (this.counts.get(action.do) ?? 0) + 1);
+    this.#carryOut(action, node);
   }
 
-  #strike(kind: FaultKind): void {
-    this.#count(kind);
-    const node = this.#victim();
-    const other = this.#draw.pick([...this.#cluster.nodes.values()]);
-    const lasts = this.#draw.between(20, this.#options.faultLastsMs);
-    switch (kind) {
+  #carryOut(fault: Fault, node: SimNode): void {
+    switch (fault.do) {
+      case 'start':
+        this.#start(node);
+        return;
       case 'crash':
-        this.#crash(node);
+        this.#crash(node, fault);
         return;
       case 'pause':
-        this.#pause(node, lasts);
+        this.#pause(node, fault);
         return;
-      case 'partition':
-        this.#partition(lasts);
-        return;
-      case 'isolate':
-        this.#cut(this.#pairsOf([node.name]), lasts);
-        return;
-      case 'oneWay':
-        if (node !== other) this.#cut([[node.name, other.name]], lasts);
+      case 'cut':
+        this.#cut(node, fault);
         return;
       case 'flap':
-        if (node !== other) this.#flap(node, other);
+        this.#flap(node, fault);
         return;
-      case 'storeOutage':
-        this.#cutStore('*', lasts + this.#draw.pick([0, 0, 0, this.#longOutageMs()]));
-        return;
-      case 'storeCut':
-        this.#cutStore(node.name, lasts);
+      case 'store':
+        this.#cutStore(fault.aim === true && fault.who.length === 1 ? [node.name] : fault.who, fault);
         return;
       case 'drain':
-        this.#drain(node, lasts);
+        this.#drain(node, fault);
+        return;
+      case 'slow':
+        this.#slow(node, fault);
+        return;
+      case 'twin':
+        this.#twin(node, fault);
+        return;
+      case 'rewind':
+        this.#rewind(node, fault);
+        return;
+      case 'clock':
+        this.#skew(node, fault);
         return;
       default:
-        kind satisfies never;
+        fault satisfies never;
     }
   }
 
-  /** Long enough for somebody to stop deciding; where durations are mixed, also for somebody to let sessions go. */
-  #longOutageMs(): number {
-    const { config, durationsOf } = this.#options;
-    const mixed = Object.values(durationsOf);
-    if (mixed.length === 0) return config.durations.toleranceMs;
-    const { toleranceMs, holdMs } = this.#draw.pick(mixed);
-    return this.#draw.pick([toleranceMs, holdMs]);
+  #victim(action: FaultAction): SimNode {
+    const aim = 'aim' in action && action.aim === true;
+    const leader = [...this.#cluster.nodes.values()].find(({ state }) => state?.leader != null);
+    return (aim ? leader : undefined) ?? this.#cluster.node(action.node);
   }
 
-  #victim(): SimNode {
-    const nodes = [...this.#cluster.nodes.values()];
-    const leader = nodes.find(({ state }) => state !== null && state.leader !== null);
-    if (leader !== undefined && this.#draw.chance(this.#options.aimPerMille)) return leader;
-    return this.#draw.pick(nodes);
+  /** Undoes it after so long, or when everything heals. */
+  #undoAfter(ms: number, undo: Undo): void {
+    const once = (): void => {
+      if (this.#pending.delete(once)) undo();
+    };
+    this.#pending.add(once);
+    this.#cluster.timeline.after(ms, once);
   }
 
-  #crash(node: SimNode): void {
-    const member = this.#cluster.crash(node.name);
-    if (member === null) return;
+  /** Not while another machine runs a node of that name, unless that is the fault. */
+  #start(node: SimNode, asTwin = false): void {
+    if (!asTwin && this.#isNameTaken(node)) return;
+    this.#cluster.start(node.name);
     for (const other of this.#cluster.nodes.values())
-      if (other !== node) this.#learnOfCrash(other, node, member);
-    if (this.#draw.chance(this.#options.restartPerMille)) this.#startLater(node, this.#draw.between(5, 4000));
+      if (other.nodeName !== node.nodeName)
+        this.#cluster.deliverLater(other, node.draw.between(1, 60), {
+          type: 'link',
+          node: node.nodeName,
+          up: true,
+        });
   }
 
-  /** Another node may see the connection break, and may have proof. */
-  #learnOfCrash(other: SimNode, node: SimNode, member: MemberKey): void {
-    const { timeline } = this.#cluster;
-    if (this.#draw.chance(700))
-      this.#cluster.deliverLater(other, this.#draw.between(1, 200), {
-        type: 'link',
-        node: node.name,
-        up: false,
-      });
-    if (!this.#draw.chance(this.#options.proofPerMille)) return;
-    const boot = other.boot;
-    timeline.after(this.#draw.between(1, this.#draw.pick([30, 500, 4000])), () => {
-      if (other.boot === boot) this.#cluster.proveDead(member, other);
-    });
+  #isNameTaken({ nodeName }: SimNode): boolean {
+    return [...this.#cluster.nodes.values()].some((one) => one.nodeName === nodeName && one.state !== null);
   }
 
   #startLater(node: SimNode, delay: number): void {
     this.#cluster.timeline.after(delay, () => {
-      if (node.state !== null) return;
-      this.#count('restart');
-      this.#cluster.start(node.name);
-      for (const other of this.#cluster.nodes.values())
-        if (other !== node)
-          this.#cluster.deliverLater(other, this.#draw.between(1, 60), {
-            type: 'link',
-            node: node.name,
-            up: true,
-          });
+      if (!this.#healed) this.#start(node);
     });
   }
 
-  #pause(node: SimNode, lasts: number): void {
-    const boot = node.boot;
+  #crash(node: SimNode, fault: { links: Delays; proofs: Delays; back: number | null }): void {
+    const member = this.#cluster.crash(node.name);
+    if (member === null) return;
+    this.#tellDown(node, fault.links);
+    for (const [name, delay] of Object.entries(fault.proofs)) this.#proveLater(name, member, delay);
+    if (fault.back !== null) this.#startLater(node, fault.back);
+  }
+
+  #tellDown(node: SimNode, links: Delays): void {
+    for (const [name, delay] of Object.entries(links)) {
+      const other = this.#cluster.nodes.get(name);
+      if (other !== undefined && other.nodeName !== node.nodeName)
+        this.#cluster.deliverLater(other, delay, { type: 'link', node: node.nodeName, up: false });
+    }
+  }
+
+  #proveLater(name: string, member: MemberKey, delay: number): void {
+    const other = this.#cluster.nodes.get(name);
+    if (other === undefined) return;
+    const { boot } = other;
+    this.#cluster.timeline.after(delay, () => {
+      if (other.boot === boot) this.#cluster.proveDead(member, other);
+    });
+  }
+
+  #pause(node: SimNode, fault: Of<'pause'>): void {
+    const { boot, clock } = node;
+    if (node.state === null || node.paused) return;
     this.#cluster.pause(node.name);
-    this.#cluster.timeline.after(lasts, () => {
+    const rate = clock.rate;
+    if (fault.frozen === true) this.#cluster.setRate(node, frozenRate);
+    this.#undoAfter(fault.lasts, () => {
+      if (fault.frozen === true) this.#cluster.setRate(node, rate);
       if (node.boot === boot) this.#cluster.resume(node.name);
     });
   }
 
-  #partition(lasts: number): void {
-    const side = [...this.#cluster.nodes.keys()].filter(() => this.#draw.chance(500));
-    this.#cut(this.#pairsOf(side), lasts);
-  }
-
-  /** All ordered pairs between the side and the rest. */
-  #pairsOf(side: readonly string[]): [string, string][] {
-    const rest = [...this.#cluster.nodes.keys()].filter((name) => !side.includes(name));
-    return side.flatMap((one) =>
-      rest.flatMap((two): [string, string][] => [
-        [one, two],
-        [two, one],
-      ]),
-    );
-  }
-
-  #cut(pairs: readonly (readonly [string, string])[], lasts: number): void {
+  #cut(node: SimNode, fault: Of<'cut'>): void {
     const { network, timeline } = this.#cluster;
-    const reset = this.#draw.chance(500);
-    const noticed = this.#draw.chance(600);
-    this.#cluster.note('*', `cut ${pairs.map((pair) => pair.join('>')).join(' ')} for ${lasts}`);
-    for (const [from, to] of pairs) network.cut(from, to, reset);
-    if (noticed) this.#tellLinks(pairs, false);
-    timeline.after(lasts, () => {
+    const from = fault.aim === true ? [node.name] : fault.from;
+    const pairs = this.#pairs(from, fault);
+    const told = `between ${from.join(' ')} and ${fault.to.length === 0 ? 'the others' : fault.to.join(' ')}`;
+    this.#cluster.note('*', `cut ${told} (${fault.way}) for ${fault.lasts}`);
+    for (const [one, other] of pairs) network.cut(one, other, fault.reset);
+    if (fault.store !== undefined) this.#cutStore(from, { mood: fault.store, lasts: fault.lasts });
+    if (fault.noticed !== null) this.#tellLinks(pairs, { up: false, delay: fault.noticed });
+    timeline.after(fault.lasts, () => {
       if (this.#healed) return;
-      this.#cluster.note('*', `whole again ${pairs.map((pair) => pair.join('>')).join(' ')}`);
-      for (const [from, to] of pairs) network.heal(from, to);
-      if (noticed) this.#tellLinks(pairs, true);
+      this.#cluster.note('*', `whole again ${told}`);
+      for (const [one, other] of pairs) network.heal(one, other);
+      if (fault.noticed !== null) this.#tellLinks(pairs, { up: true, delay: fault.noticed });
     });
   }
 
-  #tellLinks(pairs: readonly (readonly [string, string])[], up: boolean): void {
-    for (const [from, to] of pairs)
-      this.#cluster.timeline.after(this.#draw.between(0, 300), () => this.#cluster.tellLink(from, to, up));
+  /** Ordered pairs, of machines that are there. */
+  #pairs(from: readonly string[], fault: Of<'cut'>): [string, string][] {
+    const all = [...this.#cluster.nodes.keys()];
+    const to = fault.to.length > 0 ? fault.to : all.filter((name) => !from.includes(name));
+    return from.flatMap((one) =>
+      to
+        .filter((other) => other !== one && all.includes(one) && all.includes(other))
+        .flatMap((other): [string, string][] => [
+          ...(fault.way === 'in' ? [] : [[one, other] satisfies [string, string]]),
+          ...(fault.way === 'out' ? [] : [[other, one] satisfies [string, string]]),
+        ]),
+    );
   }
 
-  /** A connection breaks and is there again at once: what was under way is lost. */
-  #flap(node: SimNode, other: SimNode): void {
-    for (const [from, to] of this.#pairsOf([node.name]).filter((pair) => pair.includes(other.name))) {
+  #tellLinks(pairs: readonly (readonly [string, string])[], what: { up: boolean; delay: number }): void {
+    for (const [from, to] of pairs)
+      this.#cluster.timeline.after(what.delay, () => this.#cluster.tellLink(from, to, what.up));
+  }
+
+  #flap(node: SimNode, fault: Of<'flap'>): void {
+    const other = this.#cluster.node(fault.to);
+    if (other === node) return;
+    for (const [from, to] of [[node.name, other.name] as const, [other.name, node.name] as const]) {
       this.#cluster.network.cut(from, to);
       this.#cluster.network.heal(from, to);
     }
+    this.#cluster.note('*', `the connection of ${node.name} and ${other.name} breaks, and is there again`);
     this.#cluster.tellLink(node.name, other.name, false);
-    this.#cluster.timeline.after(this.#draw.between(1, 100), () =>
-      this.#cluster.tellLink(node.name, other.name, true),
-    );
+    this.#cluster.timeline.after(fault.up, () => this.#cluster.tellLink(node.name, other.name, true));
   }
 
-  #cutStore(who: string, lasts: number): void {
-    const mood: Mood = this.#draw.pick(['unavailable', 'silent', 'lost', 'late']);
+  #cutStore(who: readonly string[], fault: Pick<Of<'store'>, 'mood' | 'lasts'>): void {
     const { store } = this.#cluster;
-    this.#cluster.note('*', `the store is ${mood} for ${who} for ${lasts}`);
-    store.cut.set(who, mood);
-    this.#cluster.timeline.after(lasts, () => {
-      if (store.cut.get(who) === mood) store.cut.delete(who);
+    const names = who.length === 0 ? ['*'] : who;
+    this.#cluster.note('*', `the store is ${fault.mood} for ${names.join(' ')} for ${fault.lasts}`);
+    for (const name of names) store.cut.set(name, fault.mood);
+    this.#cluster.timeline.after(fault.lasts, () => {
+      for (const name of names) if (store.cut.get(name) === fault.mood) store.cut.delete(name);
     });
   }
 
-  /** A planned leave: its processes end, the member leaves, and may come back; who does not get away is killed. */
-  #drain(node: SimNode, lasts: number): void {
+  #drain(node: SimNode, fault: Of<'drain'>): void {
     if (node.state === null || node.paused) return;
-    const boot = node.boot;
+    const { boot } = node;
     this.#cluster.note(node.name, 'drains');
     this.#cluster.deliver(node, { type: 'drain' });
-    this.#cluster.timeline.after(this.#draw.below(500), () => {
+    this.#cluster.timeline.after(fault.exits, () => {
       if (node.boot === boot) for (const process of [...node.processes]) this.#cluster.exit(process);
     });
-    this.#cluster.timeline.after(lasts + 4000, () => {
+    this.#cluster.timeline.after(fault.kill, () => {
       if (this.#healed) return;
-      if (node.boot === boot) this.#crash(node);
-      if (this.#draw.chance(this.#options.restartPerMille)) this.#startLater(node, 10);
+      if (node.boot === boot) this.#crash(node, { links: {}, proofs: {}, back: null });
+      if (fault.back !== null) this.#startLater(node, fault.back);
     });
   }
 
-  #count(kind: FaultKind | 'join' | 'restart'): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  #slow(node: SimNode, fault: Of<'slow'>): void {
+    this.#cluster.note(node.name, `is up to ${fault.maxMs} behind for ${fault.lasts}`);
+    node.lagMaxMs = fault.maxMs;
+    this.#undoAfter(fault.lasts, () => {
+      node.lagMaxMs = 0;
+    });
   }
+
+  /** Two machines run a node of one name; in the end one of them does. */
+  #twin(node: SimNode, fault: Of<'twin'>): void {
+    const { timeline, names } = this.#cluster;
+    const second = this.#cluster.node(twinOf(node.name));
+    if (node.state === null || second.state !== null) return;
+    if (fault.first === 'paused') this.#pause(node, { do: 'pause', node: node.name, lasts: fault.lasts });
+    if (fault.first === 'cut') this.#cut(node, isolation(node.name, fault.lasts));
+    this.#start(second, true);
+    for (const flip of fault.flips)
+      timeline.after(flip.after, () => {
+        if (nodeNameOf(flip.from) === node.name || this.#healed) return;
+        const to = flip.second ? second : node;
+        names.setRoute(flip.from, node.name, to.name);
+        this.#cluster.note(flip.from, `reaches ${to.name} as ${node.name}`);
+        this.#cluster.deliver(this.#cluster.node(flip.from), { type: 'link', node: node.name, up: true });
+      });
+    this.#undoAfter(fault.lasts, () => {
+      const [stays, goes] = fault.keep === 'first' ? [node, second] : [second, node];
+      if (stays.state !== null) this.#cluster.crash(goes.name);
+      names.settle(goes.state === null ? stays : goes);
+    });
+  }
+
+  /** Put back only when its session has lapsed by its own clock, and not while somebody else runs under its name. */
+  #rewind(node: SimNode, fault: Of<'rewind'>): void {
+    const { timeline } = this.#cluster;
+    const { boot } = node;
+    const taken = node.paused ? null : this.#cluster.snapshot(node.name);
+    if (taken === null || taken.state.follow.sessionUntil === null || taken.state.phase === 'fenced') return;
+    this.#cluster.note(node.name, 'a snapshot of the machine is taken');
+    timeline.after(fault.runs, () => {
+      if (node.boot !== boot || this.#healed) return;
+      this.#cluster.vanish(node.name);
+      const away = Math.max(fault.away, this.#lapseOf(node, taken.state) - timeline.now + 1);
+      this.#undoAfter(away, () => this.#putBack(node, taken));
+    });
+  }
+
+  #putBack(node: SimNode, taken: { state: MemberState; boot: number }): void {
+    const lapsed = this.#lapseOf(node, taken.state) <= this.#cluster.timeline.now;
+    if (lapsed && !this.#isNameTaken(node)) this.#cluster.restore(node.name, taken);
+    else this.#cluster.forgetSnapshot(node);
+  }
+
+  #lapseOf(node: SimNode, state: MemberState): number {
+    return this.#cluster.trueTime(node, state.follow.sessionUntil ?? Infinity);
+  }
+
+  #skew(node: SimNode, fault: Of<'clock'>): void {
+    const { clockRateBound } = this.#cluster.options.config.durations;
+    const before = node.clock.rate;
+    this.#cluster.setRate(node, 1 + (clockRateBound * fault.steps) / 1000);
+    if (fault.lasts !== null) this.#undoAfter(fault.lasts, () => this.#cluster.setRate(node, before));
+  }
+}
+
+function isolation(node: string, lasts: number): Of<'cut'> {
+  return { do: 'cut', node, from: [node], to: [], way: 'both', lasts, reset: false, noticed: null };
 }

@@ -1,7 +1,7 @@
 // What a simulated cluster consists of: machines that run a node each, their processes, and the calls of their clients.
 // A machine is named like its node; two machines that run nodes of one name are `A` and `A'`.
 import type { MemberState } from '../registry/protocol/state.ts';
-import type { Event, NameKey, Result } from '../registry/protocol/types.ts';
+import type { Event, MemberKey, NameKey, Result } from '../registry/protocol/types.ts';
 import type { Pid } from '../term/pid.ts';
 import type { Clock } from './clock.ts';
 import type { Draw } from './draw.ts';
@@ -56,6 +56,8 @@ export interface SimNode {
   readonly processes: Set<SimProcess>;
   /** Put back from a snapshot of this boot: its calls may be answered a second time. */
   restoredBoot: number | null;
+  /** The member that vanished with its machine, and may be put back. */
+  vanished: MemberKey | null;
 }
 
 export function createMachine(name: string, clock: Clock, draw: Draw): SimNode {
@@ -77,6 +79,7 @@ export function createMachine(name: string, clock: Clock, draw: Draw): SimNode {
     nextPid: 1,
     processes: new Set(),
     restoredBoot: null,
+    vanished: null,
   };
 }
 

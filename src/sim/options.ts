@@ -8,6 +8,9 @@ import type { StoreWeather } from './sim-store.ts';
 
 export const nodeNames = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
 
+/** Most members that a run has, those that join included. */
+const membersMax = 7;
+
 export const faultKinds = [
   'crash',
   'pause',
@@ -18,6 +21,20 @@ export const faultKinds = [
   'storeCut',
   'drain',
   'flap',
+  /** One is not heard by some whom it hears, or hears not who hear it. */
+  'deaf',
+  /** Cut off from peers and store at once. */
+  'alone',
+  /** Some reach the store, others do not. */
+  'storeSplit',
+  /** The store answers later than its callers wait. */
+  'storeSlow',
+  /** The store answers reads only. */
+  'storeReadOnly',
+  'slow',
+  'twin',
+  'rewind',
+  'drift',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -35,6 +52,8 @@ export interface Options {
   readonly weather: Weather;
   readonly storeWeather: StoreWeather;
   readonly faults: readonly FaultKind[];
+  /** Clocks leave the bound: safety is not promised, and only what must hold all the same is judged. */
+  readonly beyondBound: boolean;
   /** From one fault to the next, at most. */
   readonly faultEveryMs: number;
   readonly faultLastsMs: number;
@@ -50,16 +69,24 @@ export interface Options {
   readonly callEveryMs: number;
   readonly callDeadlineMs: number;
   readonly exitEveryMs: number;
+  /** Of 1000 registrations, so many are of processes of a node without a member. */
+  readonly foreignPerMille: number;
   /** Clocks at the very edges of the bound, instead of anywhere inside. */
   readonly extremeClocks: boolean;
+  /** Rates of clocks in thousandths of the bound, instead of drawn ones. */
+  readonly clockSteps?: Readonly<Record<string, number>>;
+  /** Member records prove the end of those who were replaced, as in earnest. */
+  readonly recordProofs: boolean;
 }
 
 export function drawOptions(seed: number): Options {
   const draw = createDraw(seed, 0);
   const calm = draw.chance(100);
-  const counts = { nodes: draw.pick([2, 3, 3, 3, 4, 5]), joiners: draw.pick([0, 0, 1, 2]) };
-  const faultsUntilMs = draw.between(8, 25) * 1000;
+  const counts = drawCounts(createDraw(seed, 11));
+  const large = counts.nodes + counts.joiners > 4;
+  const faultsUntilMs = draw.between(8, large ? 14 : 25) * 1000;
   const config = drawConfig(draw, seed);
+  const beyondBound = createDraw(seed, 12).chance(50);
   return {
     seed,
     ...counts,
@@ -73,7 +100,8 @@ export function drawOptions(seed: number): Options {
       troublePerMille: draw.pick([0, 0, 20, 150]),
       lateMaxMs: draw.pick([300, 2000, 8000]),
     },
-    faults: calm ? [] : drawFaults(draw),
+    faults: calm ? [] : drawFaults(createDraw(seed, 13)),
+    beyondBound,
     faultEveryMs: draw.pick([800, 2000, 5000]),
     faultLastsMs: draw.pick([600, 2500, 8000]),
     aimPerMille: draw.pick([0, 400, 800]),
@@ -81,11 +109,20 @@ export function drawOptions(seed: number): Options {
     proofPerMille: draw.pick([0, 300, 1000]),
     restartPerMille: draw.pick([0, 500, 1000]),
     names: draw.between(1, 5),
-    callEveryMs: draw.pick([20, 60, 200]),
+    callEveryMs: draw.pick(large ? [60, 200] : [20, 60, 200]),
     callDeadlineMs: draw.pick([300, 1500, 6000]),
     exitEveryMs: draw.pick([300, 1500, 6000]),
     extremeClocks: draw.chance(500),
+    foreignPerMille: createDraw(seed, 14).pick([0, 0, 100, 300]),
+    recordProofs: createDraw(seed, 15).chance(500),
   };
+}
+
+/** Small clusters mostly: what goes wrong goes wrong among few, and a run costs more with each member. */
+function drawCounts(draw: Draw): { nodes: number; joiners: number } {
+  const nodes = draw.pick([1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7]);
+  const joiners = Math.min(draw.pick([0, 0, 1, 2, 3]), membersMax - nodes);
+  return { nodes, joiners };
 }
 
 function drawConfig(draw: Draw, seed: number): Config {
@@ -146,7 +183,9 @@ function drawWeather(draw: Draw): Weather {
 }
 
 function drawFaults(draw: Draw): FaultKind[] {
-  const chosen = faultKinds.filter(() => draw.chance(500));
+  // Sometimes all at once, sometimes few of them again and again.
+  const share = draw.pick([1000, 500, 250, 120]);
+  const chosen = faultKinds.filter(() => draw.chance(share));
   return chosen.length > 0 ? chosen : [draw.pick(faultKinds)];
 }
 

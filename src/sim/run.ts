@@ -1,10 +1,14 @@
-// One run: a seed draws the options, then the safety phase (anything may fail, the invariants must hold), then the
-// liveness phase (nothing fails any more: within a stated time everything must be at rest, and a fresh registration must
-// succeed at every member). The same seed is the same run, step by step.
+// One run: a seed draws a scenario, then the safety phase (anything may fail, the invariants must hold), then the liveness
+// phase (nothing fails any more: within a stated time everything must be at rest, and a fresh registration must succeed at
+// every member). The same scenario is the same run, step by step.
+import { isDeed } from './actions.ts';
+import { Beyond } from './beyond.ts';
 import type { Call } from './cluster.ts';
 import { Faults } from './faults.ts';
 import { type Judged, judgedCluster, Violation } from './judge.ts';
-import { drawOptions, longestDurations, nodeNames, type Options } from './options.ts';
+import { longestDurations, type Options } from './options.ts';
+import { machinesOf } from './plan.ts';
+import { drawScenario, type Scenario } from './scenario.ts';
 import { tellStanding } from './standing.ts';
 import { Workload } from './workload.ts';
 
@@ -13,12 +17,16 @@ export interface RunResult {
   readonly options: Options;
   /** `null` when every invariant held. */
   readonly failure: { readonly invariant: string; readonly what: string; readonly story: string } | null;
+  /** What broke while the clocks were beyond the bound, where nothing is promised then. */
+  readonly beyond: string | null;
   readonly hash: number;
   readonly steps: number;
   readonly calls: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
+  readonly deeds: Readonly<Record<string, number>>;
   /** From the end of the faults until everything was at rest. */
   readonly restAfterMs: number;
+  readonly restWithinMs: number;
 }
 
 export interface RunSettings {
@@ -28,27 +36,33 @@ export interface RunSettings {
   readonly storyLines?: number;
   /** Heartbeats too. */
   readonly storyAll?: boolean;
+  /** Gets the run before it begins. */
+  readonly observe?: (parts: Parts) => void;
 }
 
-/** From the end of the faults to rest: the longest wait of the protocol is that of a newcomer while sessions may be held. */
-function restWithinMs(options: Options): number {
+export interface Parts {
+  readonly judged: Judged;
+  readonly scenario: Scenario;
+  readonly faults: Faults;
+  readonly workload: Workload;
+  readonly beyond: Beyond | null;
+}
+
+/** The longest wait of the protocol is that of a newcomer while sessions may be held; then a take-over after a double fault. */
+export function restWithinMs(options: Options): number {
   const { holdMs, sessionMs, leaseMs } = longestDurations(options);
   return holdMs + 2 * sessionMs + 8 * leaseMs;
 }
 
 export function run(seed: number, settings: RunSettings = {}): RunResult {
-  const options: Options = { ...drawOptions(seed), ...settings.override };
-  const judged = judgedCluster({
-    ...options,
-    weather: { ...options.weather },
-    storeWeather: { ...options.storeWeather },
-    names: nodeNames.slice(0, options.nodes + options.joiners),
-    traceLines: 4000,
-  });
-  const { cluster } = judged;
-  const faults = new Faults(cluster, options);
-  const workload = new Workload(cluster, options);
-  const parts = { judged, options, faults, workload };
+  return runScenario(drawScenario(seed, settings.override), settings);
+}
+
+export function runScenario(scenario: Scenario, settings: RunSettings = {}): RunResult {
+  const { options } = scenario;
+  const parts = prepare(scenario);
+  settings.observe?.(parts);
+  const { cluster } = parts.judged;
   let restAfterMs = Infinity;
   let failure: RunResult['failure'] = null;
   try {
@@ -60,38 +74,57 @@ export function run(seed: number, settings: RunSettings = {}): RunResult {
     failure = { invariant, what: `at ${cluster.timeline.now.toFixed(1)}: ${what}`, story };
   }
   return {
-    seed,
+    seed: options.seed,
     options,
     failure,
+    beyond: parts.beyond?.broken ?? null,
     hash: cluster.trace.hash >>> 0,
     steps: cluster.trace.steps,
     calls: countCalls(cluster.calls.values()),
-    faults: Object.fromEntries(faults.counts),
+    faults: Object.fromEntries(parts.faults.counts),
+    deeds: Object.fromEntries(parts.workload.counts),
     restAfterMs,
+    restWithinMs: restWithinMs(options),
   };
 }
 
-interface Parts {
-  readonly judged: Judged;
-  readonly options: Options;
-  readonly faults: Faults;
-  readonly workload: Workload;
+function prepare(scenario: Scenario): Parts {
+  const { options, actions, losses } = scenario;
+  const judged = judgedCluster({
+    ...options,
+    weather: { ...options.weather },
+    storeWeather: { ...options.storeWeather },
+    names: machinesOf(options, actions),
+    traceLines: 4000,
+    losses,
+  });
+  const beyond = options.beyondBound ? new Beyond(judged.cluster) : null;
+  const { cluster } = judged;
+  return { judged, scenario, beyond, faults: new Faults(cluster), workload: new Workload(cluster) };
 }
 
 function play(parts: Parts): number {
-  const { judged, options, faults, workload } = parts;
+  const { judged, scenario, faults, workload, beyond } = parts;
+  const { options, actions } = scenario;
   const { timeline } = judged.cluster;
-  faults.begin();
-  workload.begin();
+  faults.plan(actions.filter((one) => !isDeed(one)));
+  workload.plan(actions.filter(isDeed));
   timeline.runUntil(options.faultsUntilMs);
   workload.end();
   faults.heal();
   // What was under way, in the network and in the store, arrives before the clock of liveness starts.
-  timeline.runUntil(timeline.now + Math.max(options.weather.spikeMs, options.storeWeather.lateMaxMs));
+  const { lateMaxMs, timeoutMs } = options.storeWeather;
+  timeline.runUntil(timeline.now + Math.max(options.weather.spikeMs, lateMaxMs, 3 * timeoutMs));
   const restAfterMs = waitForRest(judged, restWithinMs(options));
-  judged.rest.check();
-  checkFresh(judged);
+  checkAtRest(parts);
+  checkFresh(parts);
+  beyond?.checkEnd();
   return restAfterMs;
+}
+
+function checkAtRest({ judged, beyond }: Parts): void {
+  if (beyond === null) judged.rest.check();
+  else beyond.checkAtRest();
 }
 
 function waitForRest(judged: Judged, withinMs: number): number {
@@ -106,15 +139,15 @@ function waitForRest(judged: Judged, withinMs: number): number {
 }
 
 /** A fresh name at every member, and a second look at the cluster at rest. */
-function checkFresh(judged: Judged): void {
-  const { cluster } = judged;
+function checkFresh(parts: Parts): void {
+  const { cluster } = parts.judged;
   const calls: Call[] = [];
   for (const node of cluster.nodes.values()) {
     if (node.state === null) continue;
     const process = cluster.spawn(node.name);
     calls.push(cluster.call(node.name, { type: 'register', key: `fresh ${node.name}`, process }));
   }
-  waitForRest(judged, 3000);
+  waitForRest(parts.judged, 3000);
   for (const call of calls)
     if (call.result?.type !== 'registered')
       cluster.watch.broken(
@@ -122,7 +155,7 @@ function checkFresh(judged: Judged): void {
         `a fresh registration at ${call.node}: ${call.result?.type ?? 'waits'}`,
       );
   cluster.timeline.runUntil(cluster.timeline.now + 200);
-  judged.rest.check();
+  checkAtRest(parts);
 }
 
 function countCalls(calls: Iterable<Call>): Record<string, number> {

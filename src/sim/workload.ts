@@ -1,30 +1,26 @@
-// What the clients do: register fresh and known processes under few names, unregister their own and others' names, read
-// consistently and from snapshots, give up after a deadline. Processes exit now and then.
+// Carries out the calls of a run. One at a node that is down goes to the next that runs.
 import type { NameKey } from '../registry/protocol/types.ts';
+import type { DeedAction } from './actions.ts';
 import type { Call, Cluster, SimNode, SimProcess } from './cluster.ts';
-import { createDraw, type Draw } from './draw.ts';
-import type { Options } from './options.ts';
 
 const processesPerNodeMax = 12;
 
 export class Workload {
   readonly #cluster: Cluster;
-  readonly #options: Options;
-  readonly #draw: Draw;
-  readonly #names: readonly NameKey[];
+  /** At which node each was done. */
+  readonly asked: Map<DeedAction, string> = new Map();
+  readonly counts: Map<string, number> = new Map();
   #over = false;
-  snapshotReads = 0;
 
-  constructor(cluster: Cluster, options: Options) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#options = options;
-    this.#draw = createDraw(options.seed, 5);
-    this.#names = Array.from({ length: options.names }, (_, index) => `x${index}`);
   }
 
-  begin(): void {
-    this.#plan(this.#options.callEveryMs, () => this.#callSomething());
-    this.#plan(this.#options.exitEveryMs, () => this.#exitSomething());
+  plan(deeds: readonly DeedAction[]): void {
+    for (const deed of deeds)
+      this.#cluster.timeline.at(deed.at, () => {
+        if (!this.#over) this.#do(deed);
+      });
   }
 
   /** No new calls; those that wait are not given up any more. */
@@ -32,36 +28,66 @@ export class Workload {
     this.#over = true;
   }
 
-  #plan(everyMs: number, what: () => void): void {
-    this.#cluster.timeline.after(this.#draw.between(1, 2 * everyMs), () => {
-      if (this.#over) return;
-      what();
-      this.#plan(everyMs, what);
-    });
+  #do(deed: DeedAction): void {
+    const node = this.#nodeFor(deed);
+    if (node === null) return;
+    this.asked.set(deed, node.name);
+    this.counts.set(deed.do, (this.counts.get(deed.do) ?? 0) + 1);
+    switch (deed.do) {
+      case 'register':
+        this.#register(node, deed);
+        return;
+      case 'unregister':
+      case 'read':
+        this.#giveUpLater(this.#cluster.call(node.name, { type: deed.do, key: deed.key }), deed.patience);
+        return;
+      case 'look':
+        this.#lookUp(node, deed.key);
+        return;
+      case 'exit': {
+        const all = [...node.processes];
+        this.#cluster.exit(all[deed.process % all.length] as SimProcess);
+        return;
+      }
+      case 'unlink':
+        for (const process of [...node.processes]) if (process.foreign) this.#cluster.exit(process);
+        return;
+      case 'forceClaim':
+        this.#forceClaim(node);
+        return;
+      default:
+        deed satisfies never;
+    }
   }
 
-  #callSomething(): void {
-    const running = [...this.#cluster.nodes.values()].filter((node) => node.state !== null);
-    if (running.length === 0) return;
-    const node = this.#draw.pick(running);
-    const key = this.#draw.pick(this.#names);
-    const kind = this.#draw.below(100);
-    if (kind < 45) this.#register(node, key);
-    else if (kind < 65) this.#giveUpLater(this.#cluster.call(node.name, { type: 'unregister', key }));
-    else if (kind < 90) this.#giveUpLater(this.#cluster.call(node.name, { type: 'read', key }));
-    else this.#lookUp(node, key);
+  #nodeFor(deed: DeedAction): SimNode | null {
+    const nodes = [...this.#cluster.nodes.values()];
+    const from = nodes.findIndex(({ name }) => name === deed.node);
+    const fits = (node: SimNode): boolean =>
+      node.state !== null && (deed.do !== 'exit' || node.processes.size > 0);
+    return [...nodes.slice(from), ...nodes.slice(0, from)].find(fits) ?? null;
   }
 
-  #register(node: SimNode, key: NameKey): void {
+  #register(node: SimNode, deed: Extract<DeedAction, { do: 'register' }>): void {
     const known = [...node.processes];
-    const again = known.length >= processesPerNodeMax || (known.length > 0 && this.#draw.chance(300));
-    const process = again ? this.#draw.pick(known) : this.#cluster.spawn(node.name);
-    this.#giveUpLater(this.#cluster.call(node.name, { type: 'register', key, process }));
+    const again = known.length >= processesPerNodeMax || (known.length > 0 && deed.process >= 0);
+    const process = again
+      ? (known[Math.max(deed.process, 0) % known.length] as SimProcess)
+      : this.#spawn(node, deed);
+    this.#giveUpLater(
+      this.#cluster.call(node.name, { type: 'register', key: deed.key, process }),
+      deed.patience,
+    );
   }
 
-  #giveUpLater(call: Call): void {
-    const delay = this.#draw.between(20, this.#options.callDeadlineMs);
-    this.#cluster.timeline.after(delay, () => {
+  #spawn(node: SimNode, deed: Extract<DeedAction, { do: 'register' }>): SimProcess {
+    return deed.ext === undefined
+      ? this.#cluster.spawn(node.name)
+      : this.#cluster.spawnForeign(node.name, deed.ext === 'shared');
+  }
+
+  #giveUpLater(call: Call, patience: number): void {
+    this.#cluster.timeline.after(patience, () => {
       if (!this.#over) this.#cluster.cancel(call);
     });
   }
@@ -71,14 +97,16 @@ export class Workload {
     const { state } = node;
     if (state === null || state.host.hidden.has(key)) return;
     const entry = state.replica.entries.get(key);
-    this.snapshotReads++;
     if (entry !== undefined && entry.key !== key)
       this.#cluster.watch.broken('snapshot', `${node.name} shows ${entry.key} for ${key}`);
   }
 
-  #exitSomething(): void {
-    const all: SimProcess[] = [];
-    for (const node of this.#cluster.nodes.values()) all.push(...node.processes);
-    if (all.length > 0) this.#cluster.exit(this.#draw.pick(all));
+  /** As `Registry.forceClaim`, by an operator who does not err. */
+  #forceClaim(node: SimNode): void {
+    const { store, follow, leader, self } = node.state ?? {};
+    const lost = store?.view?.record?.leader ?? follow?.leader;
+    if (lost == null || lost === self || leader != null || !this.#cluster.ended.has(lost)) return;
+    this.#cluster.note(node.name, `an operator says that ${lost} has ended`);
+    this.#cluster.proveDead(lost, node);
   }
 }

@@ -33,11 +33,17 @@ describe('seeds', () => {
 
   test('the runs do what they are for', () => {
     const calls: Record<string, number> = {};
-    const faults = new Set<string>();
-    for (let seed = 1; seed <= 60; seed++) {
-      const result = run(seed);
+    const done = new Set<string>();
+    const sizes = new Set<number>();
+    let beyond = 0;
+    for (let seed = 1; seed <= 80; seed++) {
+      const { options, ...result } = run(seed);
       for (const [kind, count] of Object.entries(result.calls)) calls[kind] = (calls[kind] ?? 0) + count;
-      for (const kind of Object.keys(result.faults)) faults.add(kind);
+      for (const kind of [...Object.keys(result.faults), ...Object.keys(result.deeds)]) done.add(kind);
+      sizes.add(options.nodes);
+      if (options.beyondBound) beyond++;
+      assert.ok(options.nodes + options.joiners <= 7);
+      assert.ok(result.restAfterMs <= result.restWithinMs);
     }
     for (const kind of [
       'register registered',
@@ -49,6 +55,22 @@ describe('seeds', () => {
       assert.ok((calls[kind] ?? 0) > 200, `${kind}: ${calls[kind]}`);
     for (const kind of ['register fenced', 'register unavailable', 'read timeout', 'register draining'])
       assert.ok((calls[kind] ?? 0) > 0, kind);
-    assert.equal(faults.size, 11, [...faults].join(' '));
+    assert.deepEqual([...sizes].sort(), [1, 2, 3, 4, 5, 6, 7]);
+    assert.ok(beyond > 0);
+    const faults = [
+      'start',
+      'crash',
+      'pause',
+      'cut',
+      'flap',
+      'store',
+      'drain',
+      'slow',
+      'twin',
+      'rewind',
+      'clock',
+    ];
+    const deeds = ['register', 'unregister', 'read', 'look', 'exit', 'unlink', 'forceClaim'];
+    assert.deepEqual([...done].sort(), [...faults, ...deeds].sort());
   });
 });
