@@ -14,7 +14,7 @@ function after(operation: Operation, holder: Holder): Holder | undefined {
   if (result === 'taken' || result === 'found') return holder === operation.holder ? holder : undefined;
   if (result === 'absent') return holder === null ? null : undefined;
   if (type === 'unregister') return null;
-  if (type === 'exit') return holder === process ? null : holder;
+  if (type === 'exit') return holder === process ? null : undefined;
   return holder ?? process;
 }
 
@@ -24,17 +24,13 @@ function lastMoment({ result, end }: Operation): number {
 }
 
 function hasOrder(left: readonly Operation[], holder: Holder): boolean {
-  if (left.length === 0) return true;
+  if (left.every(({ type }) => type === 'exit')) return true;
   return left.some((one) => {
     if (left.some((other) => other !== one && lastMoment(other) < one.start)) return false;
     const next = after(one, holder);
-    return (
-      next !== undefined &&
-      hasOrder(
-        left.filter((other) => other !== one),
-        next,
-      )
-    );
+    // An exit frees the name of its process each time that it is needed.
+    const rest = one.type === 'exit' ? left : left.filter((other) => other !== one);
+    return next !== undefined && hasOrder(rest, next);
   });
 }
 
