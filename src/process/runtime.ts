@@ -7,6 +7,7 @@ import type { Ref } from '../term/ref.ts';
 import { assemble } from './assemble.ts';
 import { closeRuntime, endAllBut } from './close.ts';
 import type { Inbound, Outbound } from './distribution-port.ts';
+import { countHoldings, type Holdings } from './holdings.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { limitsFrom, type RuntimeLimits } from './limits.ts';
 import { LocalCall } from './local-call.ts';
@@ -53,6 +54,11 @@ export function createRuntime(options: RuntimeOptions): LocalRuntime {
   return new NodeRuntime(options, limitsFrom(options.limits));
 }
 
+/** @internal What a runtime of `createRuntime` holds now. */
+export function holdingsOf(runtime: LocalRuntime): Holdings {
+  return countHoldings(NodeRuntime.partsOf(runtime));
+}
+
 class NodeRuntime implements LocalRuntime {
   readonly name: Atom;
   readonly creation: number;
@@ -69,6 +75,10 @@ class NodeRuntime implements LocalRuntime {
     this.#parts = assemble(this, limits);
     this.inbound = this.#parts.inbound;
     this.clientPid = this.#parts.client.pid;
+  }
+
+  static partsOf(runtime: LocalRuntime): RuntimeParts {
+    return (runtime as NodeRuntime).#parts;
   }
 
   attach(outbound: Outbound): void {

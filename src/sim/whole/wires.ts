@@ -1,0 +1,160 @@
+// What lies between nodes: for each ordered pair a way, open or cut. On it go the pipes, one for each direction of each
+// connection, which keep the order of what they carry. A cut loses nothing, as with TCP: what meets it waits, and goes on
+// some time after the way is whole again, unless the connection has ended by then.
+import type { Draw } from '../draw.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface WireWeather {
+  delayMinMs: number;
+  delayMaxMs: number;
+  /** A delay of up to `spikeMs` on top, for so many of 1000 chunks. */
+  spikePerMille: number;
+  spikeMs: number;
+  /** Of 1000 chunks, so many arrive in pieces. */
+  piecesPerMille: number;
+}
+
+interface Way {
+  cuts: number;
+  readonly pipes: Set<Pipe>;
+}
+
+/** After a cut TCP tries again, later each time. */
+const retransmitMsMax = 400;
+
+export class Wires {
+  readonly weather: WireWeather;
+  readonly time: VirtualTime;
+  readonly draw: Draw;
+  readonly #ways: Map<string, Way> = new Map();
+
+  constructor(time: VirtualTime, draw: Draw, weather: WireWeather) {
+    this.time = time;
+    this.draw = draw;
+    this.weather = weather;
+  }
+
+  cut(from: string, to: string): void {
+    this.#way(from, to).cuts++;
+  }
+
+  heal(from: string, to: string): void {
+    const way = this.#way(from, to);
+    if (way.cuts === 0) return;
+    way.cuts--;
+    if (way.cuts === 0) this.#goOn(way);
+  }
+
+  healAll(): void {
+    for (const way of this.#ways.values()) {
+      if (way.cuts === 0) continue;
+      way.cuts = 0;
+      this.#goOn(way);
+    }
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#way(from, to).cuts > 0;
+  }
+
+  pipe(from: string, to: string): Pipe {
+    const way = this.#way(from, to);
+    const pipe: Pipe = new Pipe(this, () => way.cuts > 0);
+    way.pipes.add(pipe);
+    pipe.onClosed = () => way.pipes.delete(pipe);
+    return pipe;
+  }
+
+  delay(): number {
+    const { delayMinMs, delayMaxMs, spikePerMille, spikeMs } = this.weather;
+    const spike = this.draw.chance(spikePerMille) ? this.draw.below(spikeMs * 1000) : 0;
+    return (this.draw.between(delayMinMs * 1000, delayMaxMs * 1000) + spike) / 1000;
+  }
+
+  #goOn(way: Way): void {
+    for (const pipe of way.pipes) this.time.after(this.draw.between(1, retransmitMsMax), () => pipe.goOn());
+  }
+
+  #way(from: string, to: string): Way {
+    const key = `${from}>${to}`;
+    let way = this.#ways.get(key);
+    if (way === undefined) {
+      way = { cuts: 0, pipes: new Set() };
+      this.#ways.set(key, way);
+    }
+    return way;
+  }
+}
+
+interface Parcel {
+  readonly bytes: number;
+  readonly arrive: () => void;
+}
+
+/** One direction of a connection: first in, first out. */
+export class Pipe {
+  /** Bytes that were sent and have not arrived. */
+  outstanding = 0;
+  onClosed: () => void = () => undefined;
+  readonly #wires: Wires;
+  readonly #isCut: () => boolean;
+  #lastArrival = 0;
+  #onTheWay = 0;
+  #stuck: Parcel[] = [];
+  #stalledUntil = 0;
+  #closed = false;
+
+  constructor(wires: Wires, isCut: () => boolean) {
+    this.#wires = wires;
+    this.#isCut = isCut;
+  }
+
+  send(bytes: number, arrive: () => void): void {
+    if (this.#closed) return;
+    this.outstanding += bytes;
+    this.#plan({ bytes, arrive });
+  }
+
+  /** Nothing arrives for so long; then everything. */
+  stall(ms: number): void {
+    this.#stalledUntil = Math.max(this.#stalledUntil, this.#wires.time.now + ms);
+  }
+
+  /** What has not arrived never will. */
+  close(): void {
+    this.#closed = true;
+    this.#stuck = [];
+    this.onClosed();
+  }
+
+  /** The way is whole again. */
+  goOn(): void {
+    if (this.#isCut() || this.#onTheWay > 0) return;
+    for (const parcel of this.#stuck.splice(0)) this.#plan(parcel);
+  }
+
+  #plan(parcel: Parcel): void {
+    if (this.#stuck.length > 0) {
+      this.#stuck.push(parcel);
+      return;
+    }
+    const { time } = this.#wires;
+    const at = Math.max(this.#lastArrival, this.#stalledUntil, time.now + this.#wires.delay());
+    this.#lastArrival = at;
+    this.#onTheWay++;
+    time.after(at - time.now, () => this.#arrive(parcel));
+  }
+
+  #arrive(parcel: Parcel): void {
+    this.#onTheWay--;
+    if (this.#closed) return;
+    if (this.#isCut() || this.#stuck.length > 0) {
+      this.#stuck.push(parcel);
+      // The cut was healed while this one was on its way to it.
+      if (!this.#isCut() && this.#onTheWay === 0) this.goOn();
+      return;
+    }
+    this.outstanding -= parcel.bytes;
+    parcel.arrive();
+  }
+}
