@@ -1,16 +1,23 @@
 // Which test files belong to which suite. `fast` needs nothing but the packages of the lock file; each other suite is
 // one folder under test/ that needs software of the system, and says which.
 
+import { faultsLack } from './faults-needs.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
 
-interface SystemSuite {
+export interface SystemSuite {
   readonly folder: string;
   /** A program that must be there: on the path, unless `find` says where else. */
   readonly needs: string;
   /** The directory of the program; undefined when it is missing. */
   readonly find?: () => string | undefined;
+  /** Instead of looking for one program: why the suite cannot run here; undefined when it can. */
+  readonly lack?: () => string | undefined;
   /** What to tell somebody who lacks it. */
   readonly install: string;
+  /** What may be said on the command line: `--seed 7` is `FAULTS_SEED=7` for the tests of `faults`. */
+  readonly options?: readonly string[];
+  /** How long a file may take, where the usual time is not enough. */
+  readonly fileTimeoutMs?: (options: Readonly<Record<string, string>>) => number;
 }
 
 export const systemSuites: Readonly<Record<string, SystemSuite>> = {
@@ -21,6 +28,14 @@ export const systemSuites: Readonly<Record<string, SystemSuite>> = {
     needs: 'initdb',
     find: postgresBinaries,
     install: 'apt-get install postgresql pgbouncer',
+  },
+  faults: {
+    folder: 'test/faults',
+    needs: 'ip',
+    lack: faultsLack,
+    install: 'as root, apt-get install iproute2 nftables etcd-server',
+    options: ['minutes', 'seed', 'store', 'fault'],
+    fileTimeoutMs: ({ minutes = '0' }) => 300_000 + 2 * 60_000 * Number(minutes),
   },
 };
 
