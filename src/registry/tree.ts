@@ -9,6 +9,7 @@ import { Atom, atom, inspect, type Pid, termKey } from '../term/index.ts';
 import { Coordination, type MemberInfo } from './coordination.ts';
 import { closed, type Driver, type Wait } from './driver.ts';
 import { Elector, LinkLost } from './elector.ts';
+import { nextGeneration } from './generations.ts';
 import type { RegistryNode } from './host-node.ts';
 import { Member } from './member.ts';
 import { type CheckedOptions, checkOptions, type RegistryOptions } from './options.ts';
@@ -194,7 +195,7 @@ export class RegistryTree {
     const { address, machineId, unprovenFormers } = this.#node;
     if (member !== this.#latest) {
       this.#latest = member;
-      this.#generation++;
+      this.#generation = nextGeneration(this.#runtime, textOf(this.#order.name));
     }
     return {
       member,
