@@ -18,6 +18,8 @@ export class Faults {
   /** Whom each fault struck, where that was not said. */
   readonly struck: Map<FaultAction, string> = new Map();
   readonly #pending: Set<Undo> = new Set();
+  /** The rates that clocks were given, the own one first. */
+  readonly #rates: Map<SimNode, number[]> = new Map();
   #healed = false;
 
   constructor(cluster: Cluster) {
@@ -167,13 +169,12 @@ export class Faults {
   }
 
   #pause(node: SimNode, fault: Of<'pause'>): void {
-    const { boot, clock } = node;
+    const { boot } = node;
     if (node.state === null || node.paused) return;
     this.#cluster.pause(node.name);
-    const rate = clock.rate;
-    if (fault.frozen === true) this.#cluster.setRate(node, frozenRate);
+    const thaw = fault.frozen === true ? this.#bend(node, frozenRate) : null;
     this.#undoAfter(fault.lasts, () => {
-      if (fault.frozen === true) this.#cluster.setRate(node, rate);
+      thaw?.();
       if (node.boot === boot) this.#cluster.resume(node.name);
     });
   }
@@ -309,9 +310,25 @@ export class Faults {
 
   #skew(node: SimNode, fault: Of<'clock'>): void {
     const { clockRateBound } = this.#cluster.options.config.durations;
-    const before = node.clock.rate;
-    this.#cluster.setRate(node, 1 + (clockRateBound * fault.steps) / 1000);
-    if (fault.lasts !== null) this.#undoAfter(fault.lasts, () => this.#cluster.setRate(node, before));
+    const back = this.#bend(node, 1 + (clockRateBound * fault.steps) / 1000);
+    if (fault.lasts !== null) this.#undoAfter(fault.lasts, back);
+  }
+
+  /** The last of several rates counts, for as long as it lasts, and a clock that stands does. */
+  #bend(node: SimNode, rate: number): Undo {
+    const rates = this.#rates.get(node) ?? [node.clock.rate];
+    this.#rates.set(node, rates);
+    rates.push(rate);
+    this.#setRate(node, rates);
+    return () => {
+      rates.splice(rates.indexOf(rate), 1);
+      this.#setRate(node, rates);
+    };
+  }
+
+  #setRate(node: SimNode, rates: readonly number[]): void {
+    const rate = rates.includes(frozenRate) ? frozenRate : (rates.at(-1) ?? 1);
+    if (rate !== node.clock.rate) this.#cluster.setRate(node, rate);
   }
 }
 

@@ -12,11 +12,19 @@ import { drawScenario, type Scenario } from './scenario.ts';
 import { tellStanding } from './standing.ts';
 import { Workload } from './workload.ts';
 
+export interface Failure {
+  readonly invariant: string;
+  /** Simulated milliseconds since the begin of the run. */
+  readonly at: number;
+  readonly what: string;
+  readonly story: string;
+}
+
 export interface RunResult {
   readonly seed: number;
   readonly options: Options;
   /** `null` when every invariant held. */
-  readonly failure: { readonly invariant: string; readonly what: string; readonly story: string } | null;
+  readonly failure: Failure | null;
   /** What broke while the clocks were beyond the bound, where nothing is promised then. */
   readonly beyond: string | null;
   readonly hash: number;
@@ -38,6 +46,8 @@ export interface RunSettings {
   readonly storyAll?: boolean;
   /** Gets the run before it begins. */
   readonly observe?: (parts: Parts) => void;
+  /** Stops there, unless it has failed before; what comes later is not judged. */
+  readonly untilMs?: number;
 }
 
 export interface Parts {
@@ -66,12 +76,15 @@ export function runScenario(scenario: Scenario, settings: RunSettings = {}): Run
   let restAfterMs = Infinity;
   let failure: RunResult['failure'] = null;
   try {
-    restAfterMs = play(parts);
+    restAfterMs = play(parts, settings.untilMs ?? Infinity);
   } catch (error) {
     const invariant = error instanceof Violation ? error.invariant : 'crash';
     const what = error instanceof Violation ? error.message : String((error as Error).stack);
-    const story = `${cluster.trace.story(settings.storyLines ?? 120, settings.storyAll)}\n${tellStanding(cluster)}`;
-    failure = { invariant, what: `at ${cluster.timeline.now.toFixed(1)}: ${what}`, story };
+    const lines = settings.storyLines ?? 120;
+    const story =
+      lines === 0 ? '' : `${cluster.trace.story(lines, settings.storyAll)}\n${tellStanding(cluster)}`;
+    const at = cluster.timeline.now;
+    failure = { invariant, at, what: `at ${at.toFixed(1)}: ${what}`, story };
   }
   return {
     seed: options.seed,
@@ -103,18 +116,20 @@ function prepare(scenario: Scenario): Parts {
   return { judged, scenario, beyond, faults: new Faults(cluster), workload: new Workload(cluster) };
 }
 
-function play(parts: Parts): number {
+function play(parts: Parts, untilMs: number): number {
   const { judged, scenario, faults, workload, beyond } = parts;
   const { options, actions } = scenario;
   const { timeline } = judged.cluster;
   faults.plan(actions.filter((one) => !isDeed(one)));
   workload.plan(actions.filter(isDeed));
-  timeline.runUntil(options.faultsUntilMs);
+  timeline.runUntil(Math.min(untilMs, options.faultsUntilMs));
+  if (timeline.now >= untilMs) return Infinity;
   workload.end();
   faults.heal();
   // What was under way, in the network and in the store, arrives before the clock of liveness starts.
   const { lateMaxMs, timeoutMs } = options.storeWeather;
   timeline.runUntil(timeline.now + Math.max(options.weather.spikeMs, lateMaxMs, 3 * timeoutMs));
+  if (timeline.now >= untilMs) return Infinity;
   const restAfterMs = waitForRest(judged, restWithinMs(options));
   checkAtRest(parts);
   checkFresh(parts);

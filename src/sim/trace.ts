@@ -14,6 +14,8 @@ interface Line {
 export class Trace {
   hash = 0x811c9dc5;
   steps = 0;
+  /** Told of every note. */
+  noted: ((at: number, node: string, note: string) => void) | null = null;
   readonly #keep: number;
   readonly #lines: Line[] = [];
   #next = 0;
@@ -33,6 +35,7 @@ export class Trace {
   note(at: number, node: string, note: string): void {
     this.#mix(Math.floor(at * 1000) ^ note.length);
     this.#push({ at, node, event: null, effects: [], note });
+    this.noted?.(at, node, note);
   }
 
   /** The last `count` lines that tell something, oldest first. Heartbeats and idle ticks only when `all`. */

@@ -1,0 +1,35 @@
+// A batch of seeds, and what came of it: small enough to be sent from one thread to another.
+import { run } from './run.ts';
+
+export interface Batch {
+  readonly first: number;
+  readonly seeds: number;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly steps: number;
+  readonly failure: { readonly invariant: string; readonly what: string } | null;
+  /** The clocks left the bound, and this broke, or `null`. */
+  readonly beyond: { readonly broken: string | null } | null;
+  readonly restAfterMs: number;
+  /** Of what is allowed, 0 to 1. */
+  readonly restShare: number;
+}
+
+export function runBatch({ first, seeds }: Batch): Outcome[] {
+  return Array.from({ length: seeds }, (_, index) => outcomeOf(first + index));
+}
+
+function outcomeOf(seed: number): Outcome {
+  const result = run(seed, { storyLines: 0 });
+  const { failure, options, steps, restAfterMs, restWithinMs } = result;
+  return {
+    seed,
+    steps,
+    failure: failure === null ? null : { invariant: failure.invariant, what: failure.what },
+    beyond: options.beyondBound ? { broken: result.beyond } : null,
+    restAfterMs,
+    restShare: restAfterMs / restWithinMs,
+  };
+}
