@@ -73,7 +73,7 @@ export const invariants: Readonly<Record<InvariantName, Invariant>> = {
     id: 'I7',
     name: 'snapshots',
     statement:
-      'A snapshot read shows an entry that was granted, at a version that never goes back during the life of a member.',
+      'A snapshot read shows an entry that a leader granted, as of the version of the replica; that version never goes back during the life of a member, and what a member has shown as gone it does not show again.',
     guarantees: [7],
   },
   evicted: {
@@ -110,3 +110,59 @@ export const invariants: Readonly<Record<InvariantName, Invariant>> = {
     guarantees: [8],
   },
 };
+
+/** What is looked for in particular, and the invariant that it belongs to. Where a check is all of its invariant they share a name. */
+const parts = {
+  'one-owner': 'one-owner',
+  tokens: 'tokens',
+  'one-authority': 'one-authority',
+  kept: 'kept',
+  /** `taken` and `found` name a registration that was acknowledged, of the process that they say. */
+  real: 'verdicts',
+  /** It had not certainly ended before the call began. */
+  'not-stale': 'verdicts',
+  /** `absent` is never said of a name that one registration held throughout the call. */
+  'not-blind': 'consistent',
+  /** After an unregistration is done, what it could see at its beginning holds no more. */
+  effective: 'consistent',
+  /** There is an order of all operations that explains every answer. */
+  linearizable: 'consistent',
+  /** The version of a replica does not go back. */
+  forward: 'snapshots',
+  /** What is shown was granted by a leader, for that name, to that process on that host. */
+  granted: 'snapshots',
+  /** What is shown was granted at or before the version of the replica, and not removed by then. */
+  'of-its-version': 'snapshots',
+  /** What was shown as gone, or as replaced, is not shown again. */
+  'no-return': 'snapshots',
+  evicted: 'evicted',
+  /** Who is taken for dead has ended. */
+  proof: 'evicted',
+  /** A machine that was put back to an earlier state fences itself before it does anything else. */
+  restored: 'evicted',
+  'bounded-store': 'bounded-store',
+  'own-names': 'own-names',
+  answers: 'answers',
+  alarm: 'answers',
+  /** Alarms come to an end. */
+  alarms: 'answers',
+  'at-rest': 'at-rest',
+  /** The table holds exactly the acknowledged registrations that still hold. */
+  complete: 'at-rest',
+  /** The digests of a replica are those of its entries. */
+  digests: 'at-rest',
+  /** Every name that a table shows is held where it says so. */
+  agreed: 'at-rest',
+} as const satisfies Record<string, InvariantName>;
+
+export type Check = keyof typeof parts;
+
+export function invariantOf(check: Check): InvariantName {
+  return parts[check];
+}
+
+/** For people: `I1 one-owner`, or `I6 consistent (not-blind)`. */
+export function tellCheck(check: Check): string {
+  const { id, name } = invariants[parts[check]];
+  return check === name ? `${id} ${name}` : `${id} ${name} (${check})`;
+}

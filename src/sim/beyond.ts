@@ -10,7 +10,7 @@ import type { Cluster } from './cluster.ts';
 const alarmsMax = 200;
 
 /** What is promised whatever the clocks do. */
-const always: ReadonlySet<string> = new Set(['answers', 'harness', 'at-rest', 'alarms', 'agreed', 'bounded']);
+const always: ReadonlySet<string> = new Set(['answers', 'harness', 'at-rest', 'bounded-store']);
 
 export class Beyond {
   /** The invariant that broke first, and how; `null` when none did. */
@@ -26,6 +26,7 @@ export class Beyond {
       stepped: (...step) => this.#attempt(() => watch.stepped(...step)),
       replied: (...reply) => this.#attempt(() => watch.replied(...reply)),
       stopped: (...stop) => this.#attempt(() => watch.stopped(...stop)),
+      snapshotRead: (...read) => this.#attempt(() => watch.snapshotRead(...read)),
       broken: fail,
     };
     const { changed } = cluster.store;
@@ -57,7 +58,7 @@ export class Beyond {
     const { record, members } = this.#cluster.store;
     if ((record?.established.length ?? 0) > members.length)
       this.#cluster.watch.broken(
-        'bounded',
+        'bounded-store',
         `established ${record?.established.length}, members ${members.length}`,
       );
   }

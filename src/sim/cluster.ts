@@ -1,7 +1,9 @@
 // A cluster under simulation: nodes that run the real `step`, each on a clock of its own, joined by the simulated
 // network and store. This file turns effects into what happens next; what goes wrong, and when, is decided in faults.ts
 // or by a script; what must hold is judged in checkers/, which are told of everything through `Watch`.
+import type { Check } from '../invariants/catalogue.ts';
 import { step, wakeAt } from '../registry/protocol/member.ts';
+import type { Entry } from '../registry/protocol/messages.ts';
 import { createMember, type MemberState } from '../registry/protocol/state.ts';
 import type {
   Config,
@@ -36,7 +38,9 @@ export interface Watch {
   replied(node: SimNode, call: Call): void;
   /** The member runs no more: crash, or `left`. */
   stopped(node: SimNode, member: MemberKey): void;
-  broken(invariant: string, what: string): never;
+  /** A client reads the local table; what it hides from readers is not told. */
+  snapshotRead(node: SimNode, key: NameKey, entry: Entry | undefined): void;
+  broken(check: Check | 'harness', what: string): never;
 }
 
 export interface ClusterOptions {

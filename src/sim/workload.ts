@@ -96,9 +96,7 @@ export class Workload {
   #lookUp(node: SimNode, key: NameKey): void {
     const { state } = node;
     if (state === null || state.host.hidden.has(key)) return;
-    const entry = state.replica.entries.get(key);
-    if (entry !== undefined && entry.key !== key)
-      this.#cluster.watch.broken('snapshot', `${node.name} shows ${entry.key} for ${key}`);
+    this.#cluster.watch.snapshotRead(node, key, state.replica.entries.get(key));
   }
 
   /** As `Registry.forceClaim`, by an operator who does not err. */

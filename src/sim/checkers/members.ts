@@ -1,26 +1,31 @@
-// Invariants of members, at every step:
-//   one-authority   at most one member may decide.
-//   evicted         no member record is removed while the session of its member runs, unless that has said goodbye.
-//   forward         the version of a replica never goes back on one incarnation.
-//   own-names       what a host lists as its own stands in its table, under its incarnation.
+// Invariants of members, at every step: I3 one-authority, I8 evicted, I10 own-names, and I7 snapshots: the version of a
+// replica never goes back (`forward`), and what snapshot reads show is right for it.
+import type { Check } from '../../invariants/catalogue.ts';
+import { Snapshots } from '../../invariants/snapshots.ts';
 import { hasAuthority } from '../../registry/protocol/authority.ts';
-import { type MemberKey, nodeOf, type StoreOp } from '../../registry/protocol/types.ts';
+import type { Entry } from '../../registry/protocol/messages.ts';
+import type { MemberKey, NameKey, StoreOp } from '../../registry/protocol/types.ts';
 import { compareVersions, type Version } from '../../registry/protocol/version.ts';
 import type { Cluster, SimNode } from '../cluster.ts';
 
 export class Members {
   readonly #cluster: Cluster;
+  readonly #snapshots: Snapshots;
   readonly #seen: Map<string, Version> = new Map();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#snapshots = new Snapshots((check, what) => this.#broken(check, what));
     cluster.store.changed = (op) => this.#storeChanged(op);
   }
 
   stepped(node: SimNode): void {
     const { state } = node;
     if (state === null) return;
-    if (state.leader !== null) this.#checkAuthority();
+    if (state.leader !== null) {
+      this.#checkAuthority();
+      this.#snapshots.led(state, state.leader);
+    }
     const before = this.#seen.get(state.self);
     const { version } = state.replica;
     if (before === version) return;
@@ -33,6 +38,10 @@ export class Members {
     this.#checkOwnNames(node);
   }
 
+  snapshotRead(node: SimNode, key: NameKey, entry: Entry | undefined): void {
+    if (node.state !== null) this.#snapshots.read(node.state, key, entry);
+  }
+
   #storeChanged(op: StoreOp): void {
     // Who resigns takes away its own record, and those of the dead.
     if (op.kind !== 'write' || op.record.leader === null) return;
@@ -40,7 +49,7 @@ export class Members {
   }
 
   #checkEvicted(member: MemberKey): void {
-    const node = this.#cluster.node(nodeOf(member));
+    const node = this.#cluster.machineOf(member);
     const { state } = node;
     if (state?.self !== member || state.phase === 'fenced' || state.follow.goodbye) return;
     const until = state.follow.sessionUntil;
@@ -73,8 +82,8 @@ export class Members {
     }
   }
 
-  #broken(invariant: string, what: string): never {
-    return this.#cluster.watch.broken(invariant, what);
+  #broken(check: Check, what: string): never {
+    return this.#cluster.watch.broken(check, what);
   }
 }
 

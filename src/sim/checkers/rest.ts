@@ -1,9 +1,7 @@
-// What must hold once nothing goes wrong any more:
-//   at-rest    every running member is active under one leader, all requests are answered, all replicas are equal.
-//   complete   the table holds exactly the acknowledged registrations that still hold.
-//   digests    the digests of a replica are those of its entries.
-//   bounded    what the store holds grows with the members only, never with names.
-
+// What must hold once nothing goes wrong any more. I12: every running member is active under one leader, all requests are
+// answered, all replicas are equal (`at-rest`); the table holds exactly the acknowledged registrations that still hold
+// (`complete`); the digests of a replica are those of its entries. I9: what the store holds grows with members only.
+import type { Check } from '../../invariants/catalogue.ts';
 import { createReplica, putEntry } from '../../registry/protocol/replica.ts';
 import type { MemberState } from '../../registry/protocol/state.ts';
 import { sameVersion } from '../../registry/protocol/version.ts';
@@ -14,6 +12,10 @@ interface Running {
   readonly node: SimNode;
   readonly state: MemberState;
 }
+
+/** The leader record without its lists, as JSON: numbers and durations. */
+const recordBytesMax = 300;
+const separatorBytes = 3;
 
 export class Rest {
   readonly #cluster: Cluster;
@@ -60,9 +62,19 @@ export class Rest {
     }
     const any = running[0];
     if (any !== undefined) this.#checkComplete(any.state);
+    this.#checkStore();
+  }
+
+  /** Not a byte for a name: what is not of members has one size. */
+  #checkStore(): void {
     const { record, members } = this.#cluster.store;
-    if ((record?.established.length ?? 0) > members.length)
-      this.#broken('bounded', `established ${record?.established.join(' ')}, members ${members.join(' ')}`);
+    const listed = record?.established ?? [];
+    if (listed.length > members.length)
+      this.#broken('bounded-store', `established ${listed.join(' ')}, members ${members.join(' ')}`);
+    const ofMembers = [...members, ...listed, record?.leader ?? ''].join('').length;
+    const bytes = JSON.stringify(this.#cluster.store.view()).length - ofMembers;
+    if (bytes > recordBytesMax + separatorBytes * (members.length + listed.length))
+      this.#broken('bounded-store', `${bytes} bytes beside the keys of ${members.length} members`);
   }
 
   #running(): Running[] {
@@ -80,10 +92,10 @@ export class Rest {
     const held = new Map<unknown, string>();
     for (const node of this.#cluster.nodes.values())
       for (const one of this.#ledger.activeOn(node)) {
-        held.set(one.key, one.process.pid.key);
-        const entry = state.replica.entries.get(one.key);
+        held.set(one.name, one.process.pid.key);
+        const entry = state.replica.entries.get(one.name);
         if (entry === undefined || !sameVersion(entry.token, one.token))
-          this.#broken('complete', `${one.key} of ${one.process.pid} is missing at ${state.self}`);
+          this.#broken('complete', `${one.name} of ${one.process.pid} is missing at ${state.self}`);
       }
     for (const entry of state.replica.entries.values())
       if (!held.has(entry.key))
@@ -102,8 +114,8 @@ export class Rest {
     if (!same) this.#broken('digests', `the digests of ${state.self} are not those of its entries`);
   }
 
-  #broken(invariant: string, what: string): never {
-    return this.#cluster.watch.broken(invariant, what);
+  #broken(check: Check, what: string): never {
+    return this.#cluster.watch.broken(check, what);
   }
 }
 
