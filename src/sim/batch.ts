@@ -1,9 +1,11 @@
 // A batch of seeds, and what came of it: small enough to be sent from one thread to another.
-import { run } from './run.ts';
+import { runScenario } from './run.ts';
+import { drawScenario } from './scenario.ts';
 
 export interface Batch {
   readonly first: number;
   readonly seeds: number;
+  readonly histories: boolean;
 }
 
 export interface Outcome {
@@ -17,12 +19,12 @@ export interface Outcome {
   readonly restShare: number;
 }
 
-export function runBatch({ first, seeds }: Batch): Outcome[] {
-  return Array.from({ length: seeds }, (_, index) => outcomeOf(first + index));
+export function runBatch({ first, seeds, histories }: Batch): Outcome[] {
+  return Array.from({ length: seeds }, (_, index) => outcomeOf(first + index, histories));
 }
 
-function outcomeOf(seed: number): Outcome {
-  const result = run(seed, { storyLines: 0 });
+function outcomeOf(seed: number, histories: boolean): Outcome {
+  const result = runScenario({ ...drawScenario(seed), histories }, { storyLines: 0 });
   const { failure, options, steps, restAfterMs, restWithinMs } = result;
   return {
     seed,

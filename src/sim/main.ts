@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { Outcome } from './batch.ts';
 import { tellOptions } from './options.ts';
 import { runSeeds } from './pool.ts';
-import { type RunResult, run, runScenario } from './run.ts';
+import { type RunResult, runScenario } from './run.ts';
 import { decodeScenario, drawScenario, encodeScenario, type Scenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { tellStory } from './story.ts';
@@ -15,6 +15,7 @@ const usage = `node src/sim/main.ts [--seeds N] [--first S] [--workers N] [--jso
   --first S        the first seed (default: drawn from the clock, and printed)
   --workers N      threads (default 2, or 1 where there is one core)
   --json           the last line is {"seeds", "failed", "firstSeed", ...}; firstSeed: the lowest that failed, or null
+  --histories      judge the order of all answers of a run, too (I6)
   --no-shrink      do not make the first failure smaller
   --stop-after N   run no more seeds after so many failures
   --go-on          do not stop telling after the third failure
@@ -30,6 +31,7 @@ interface Arguments {
   readonly first: number;
   readonly workers: number;
   readonly json: boolean;
+  readonly histories: boolean;
   readonly shrink: boolean;
   readonly stopAfter: number;
   readonly goOn: boolean;
@@ -45,6 +47,7 @@ function parse(args: readonly string[]): Arguments {
     first: numberOf('--first') ?? Date.now() % 2 ** 40,
     workers: numberOf('--workers') ?? Math.min(2, availableParallelism()),
     json: args.includes('--json'),
+    histories: args.includes('--histories'),
     shrink: !args.includes('--no-shrink'),
     stopAfter: numberOf('--stop-after') ?? Infinity,
     goOn: args.includes('--go-on'),
@@ -64,9 +67,14 @@ function numberAfter(args: readonly string[], flag: string): number | null {
   return Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
+function scenarioOf(seed: number, { histories }: Arguments): Scenario {
+  return { ...drawScenario(seed), histories };
+}
+
 /** One seed, step by step. */
 function tellSeed(seed: number, wanted: Arguments): number {
-  const result = run(seed, { storyLines: wanted.lines, storyAll: wanted.all });
+  const settings = { storyLines: wanted.lines, storyAll: wanted.all };
+  const result = runScenario(scenarioOf(seed, wanted), settings);
   const { failure, options } = result;
   if (failure !== null) console.log(`seed ${seed} FAILED ${failure.what}\n${failure.story}`);
   console.log(`options: ${tellOptions(options)}`);
@@ -194,13 +202,13 @@ async function main(args: readonly string[]): Promise<number> {
   const single = numberAfter(args, '--seed');
   if (single !== null) return tellSeed(single, wanted);
   const toShrink = numberAfter(args, '--shrink');
-  if (toShrink !== null) return tellSmallest(drawScenario(toShrink), wanted.seconds);
+  if (toShrink !== null) return tellSmallest(scenarioOf(toShrink, wanted), wanted.seconds);
   console.log(`seeds ${wanted.first} to ${wanted.first + wanted.seeds - 1}`);
   const started = performance.now();
   const tally = await runAll(wanted);
   const seconds = (performance.now() - started) / 1000;
   const [first] = tally.failed.toSorted((a, b) => a.seed - b.seed);
-  if (first !== undefined && wanted.shrink) tellSmallest(drawScenario(first.seed), wanted.seconds);
+  if (first !== undefined && wanted.shrink) tellSmallest(scenarioOf(first.seed, wanted), wanted.seconds);
   tellTally(tally, wanted, seconds);
   return tally.failed.length > 0 ? 1 : 0;
 }

@@ -8,6 +8,7 @@ export interface PoolOrder {
   readonly first: number;
   readonly seeds: number;
   readonly workers: number;
+  readonly histories: boolean;
   /** Told of each outcome; false: no further batch is begun. */
   readonly take: (outcome: Outcome) => boolean;
 }
@@ -27,10 +28,10 @@ export async function runSeeds(order: PoolOrder): Promise<void> {
   await Promise.all(Array.from({ length: order.workers }, () => work(next, take)));
 }
 
-function* batchesOf({ first, seeds, workers }: PoolOrder): Generator<Batch, undefined> {
+function* batchesOf({ first, seeds, workers, histories }: PoolOrder): Generator<Batch, undefined> {
   const size = Math.max(1, Math.min(seedsPerBatch, Math.ceil(seeds / workers)));
   for (let done = 0; done < seeds; done += size)
-    yield { first: first + done, seeds: Math.min(size, seeds - done) };
+    yield { first: first + done, seeds: Math.min(size, seeds - done), histories };
 }
 
 function work(next: () => Batch | null, take: (outcomes: readonly Outcome[]) => void): Promise<void> {

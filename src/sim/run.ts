@@ -13,7 +13,10 @@ import { tellStanding } from './standing.ts';
 import { Workload } from './workload.ts';
 
 export interface Failure {
+  /** Its name in the catalogue, `harness`, or `crash` where a step threw. */
   readonly invariant: string;
+  /** What was looked for in particular. */
+  readonly check: string;
   /** Simulated milliseconds since the begin of the run. */
   readonly at: number;
   readonly what: string;
@@ -77,14 +80,15 @@ export function runScenario(scenario: Scenario, settings: RunSettings = {}): Run
   let failure: RunResult['failure'] = null;
   try {
     restAfterMs = play(parts, settings.untilMs ?? Infinity);
+    if (scenario.histories === true && parts.beyond === null) parts.judged.checkHistory();
   } catch (error) {
-    const invariant = error instanceof Violation ? error.invariant : 'crash';
+    const { invariant, check } = error instanceof Violation ? error : { invariant: 'crash', check: 'crash' };
     const what = error instanceof Violation ? error.message : String((error as Error).stack);
     const lines = settings.storyLines ?? 120;
     const story =
       lines === 0 ? '' : `${cluster.trace.story(lines, settings.storyAll)}\n${tellStanding(cluster)}`;
     const at = cluster.timeline.now;
-    failure = { invariant, at, what: `at ${at.toFixed(1)}: ${what}`, story };
+    failure = { invariant, check, at, what: `at ${at.toFixed(1)}: ${what}`, story };
   }
   return {
     seed: options.seed,

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly actions: readonly Action[];
   /** Exactly these messages are lost, as `A>B:17`: the one numbered 17 from A to B. Undefined: as the weather has it. */
   readonly losses?: readonly string[] | undefined;
+  /** At the end the order of all answers is judged, too (I6), unless clocks left the bound. */
+  readonly histories?: boolean;
 }
 
 export function drawScenario(seed: number, override: Partial<Options> = {}): Scenario {

@@ -1,5 +1,6 @@
 // A failing run made as small as it gets while it fails in the same way: without what happened after, with plain weather,
 // without the faults, calls, losses and nodes that it does not need, with shorter faults. What is left is told by story.ts.
+import type { Check } from '../invariants/catalogue.ts';
 import { type Action, isDeed } from './actions.ts';
 import { ddmin } from './ddmin.ts';
 import { type Parts, type RunResult, runScenario } from './run.ts';
@@ -16,17 +17,18 @@ export interface Shrunk {
 
 /** Simulated milliseconds for which a simpler run may take longer to fail. */
 const patienceMs = 3000;
-/** Failures that show only when everything should be at rest: the whole run is needed to see them. */
-const atTheEnd: ReadonlySet<string> = new Set([
+/** Checks that look when everything should be at rest: the whole run is needed to fail them. */
+const atTheEnd: ReadonlySet<string> = new Set<Check>([
   'at-rest',
   'complete',
   'digests',
-  'bounded',
+  'bounded-store',
   'agreed',
   'alarms',
+  'linearizable',
 ]);
 
-/** `outOfTime`: asked between runs. The scenario must fail; the result fails by the same invariant. */
+/** `outOfTime`: asked between runs. The scenario must fail; the result fails by the same check. */
 export function shrink(scenario: Scenario, outOfTime: () => boolean): Shrunk {
   const shrinker = new Shrinker(scenario, outOfTime);
   return { scenario: shrinker.shrink(), runs: shrinker.runs, done: !outOfTime() };
@@ -36,7 +38,7 @@ class Shrinker {
   runs = 0;
   #best: Scenario;
   readonly #outOfTime: () => boolean;
-  readonly #invariant: string;
+  readonly #check: string;
   #failedAt: number;
 
   constructor(scenario: Scenario, outOfTime: () => boolean) {
@@ -44,7 +46,7 @@ class Shrinker {
     this.#outOfTime = outOfTime;
     const { failure } = this.#run(scenario, Infinity);
     if (failure === null) throw new Error('nothing to shrink: the run does not fail');
-    this.#invariant = failure.invariant;
+    this.#check = failure.check;
     this.#failedAt = failure.at;
   }
 
@@ -68,9 +70,9 @@ class Shrinker {
   /** Takes the simpler run where it still fails in the same way. */
   #try(simpler: Scenario): boolean {
     if (this.#outOfTime()) return false;
-    const until = atTheEnd.has(this.#invariant) ? Infinity : this.#failedAt + patienceMs;
+    const until = atTheEnd.has(this.#check) ? Infinity : this.#failedAt + patienceMs;
     const { failure } = this.#run(simpler, until);
-    if (failure?.invariant !== this.#invariant) return false;
+    if (failure?.check !== this.#check) return false;
     this.#best = simpler;
     this.#failedAt = failure.at;
     return true;
