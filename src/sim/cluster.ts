@@ -133,8 +133,8 @@ export class Cluster {
     this.trace.note(this.timeline.now, node, text);
   }
 
-  /** Starts a node that is down, as a fresh incarnation. */
-  start(name: string): void {
+  /** Starts a node that is down, as a fresh incarnation, unless a script says which. */
+  start(name: string, incarnation: string = this.#incarnation()): void {
     const node = this.node(name);
     if (node.state !== null) return;
     node.boot++;
@@ -143,7 +143,7 @@ export class Cluster {
     node.nextPid = 1;
     node.creation = this.names.begin(node, node.draw.chance(this.options.proofPerMille));
     node.generation = 0;
-    node.state = createMember(this.#configOf(name), memberKey(node.nodeName, this.#incarnation()));
+    node.state = createMember(this.#configOf(name), memberKey(node.nodeName, incarnation));
     this.#noteIncarnation(node, node.state.self);
     this.note(name, `starts as ${node.state.self}`);
     this.deliver(node, { type: 'start' });
