@@ -282,7 +282,8 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
     Number.isSafeInteger(record.epoch) &&
     Number.isSafeInteger(record.renewals) &&
     typeof record.establishedStamp === 'string';
-  if (!valid || typeof record.durations?.leaseMs !== 'number') {
+  const flagged = typeof record.contested === 'boolean';
+  if (!valid || !flagged || typeof record.durations?.leaseMs !== 'number') {
     throw new DGenError('store_not_ours', 'leader record', { expected: 'one of this format' });
   }
   const { durations } = record;

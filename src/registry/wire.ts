@@ -258,6 +258,7 @@ const isLeaderRecord: Check = (value) =>
   isCount(value.renewals) &&
   isMemberOrNull(value.leader) &&
   isDurations(value.durations) &&
+  isFlag(value.contested) &&
   isHosts(value.established);
 
 /** Fields of the messages that travel as they are. */
@@ -283,7 +284,14 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   resigned: { epoch: isCount },
   farewell: { epoch: isCount },
   hello: { former: isMemberOrNull },
-  promise: { epoch: isCount, version: isVersion, count: isCount, low: isNumber, high: isNumber },
+  promise: {
+    epoch: isCount,
+    free: isFlag,
+    version: isVersion,
+    count: isCount,
+    low: isNumber,
+    high: isNumber,
+  },
   pong: { epoch: isCount, ping: isCount, nonce: isCount, answered: isCount, reachesStore: isFlag },
   ack: { epoch: isCount, version: isVersion },
   resend: { epoch: isCount, after: isVersion },

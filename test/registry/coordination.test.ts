@@ -124,6 +124,7 @@ function opOf(step: Exclude<Step, { do: 'read' | 'delete' }>, view: StoreView): 
   const record: LeaderRecord = {
     epoch: 1,
     leader: members[0],
+    contested: false,
     renewals: (view.record?.renewals ?? 0) + 1,
     durations,
     established: named(step.established),

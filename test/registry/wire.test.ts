@@ -15,7 +15,14 @@ const durations = {
   holdMs: 600_000,
   clockRateBound: 0.05,
 };
-const record = { epoch: 4, leader: 'a#1', renewals: 2, durations, established: ['a#1', 'b#2'] };
+const record = {
+  epoch: 4,
+  leader: 'a#1',
+  renewals: 2,
+  durations,
+  contested: true,
+  established: ['a#1', 'b#2'],
+};
 
 function entry(name: unknown, metadata?: unknown): Entry {
   return { key: termKey(name), name, pid, host: 'a#1', token: version, metadata };
@@ -63,7 +70,7 @@ const messages: readonly Message[] = [
   { type: 'result', epoch: 4, id: 3, result: { type: 'found', pid, token: version, metadata: { a: 1 } } },
   { type: 'result', epoch: 4, id: 3, result: { type: 'absent' } },
   { type: 'hello', former: null },
-  { type: 'promise', epoch: 4, version, count: 1, low: -1, high: 2 },
+  { type: 'promise', epoch: 4, free: false, version, count: 1, low: -1, high: 2 },
   { type: 'pong', epoch: 4, ping: 1, nonce: 2, answered: 3, reachesStore: true },
   {
     type: 'requests',

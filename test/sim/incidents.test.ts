@@ -157,12 +157,12 @@ test('011: a member with shorter durations stays under a leader with longer ones
 
 test('011: a claimant with shorter durations waits for the sessions of its predecessor', () => {
   const long = { sessionMs: 5 * sessionMs };
-  const s = new Script(['A', 'B', 'M'], { A: long, B: { sessionMs: 2 * leaseMs } });
-  s.start('A', 'M', 'B');
+  const s = new Script(['A', 'B', 'M', 'D'], { A: long, B: { sessionMs: 2 * leaseMs } });
+  s.start('A', 'M', 'B', 'D');
   const process = s.hold('M', 'x');
   s.run(leaseMs / 2);
   s.cluster.crash('A');
-  s.cut('M', 'B');
+  s.cut('M', 'B', 'D');
   s.cutStore('M');
   s.until('B has the office', () => s.state('B').leader !== null);
   const call = s.register('B', 'x');

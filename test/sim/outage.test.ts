@@ -94,12 +94,19 @@ test('a newcomer that reaches the store waits until the sessions of the others m
   assert.equal(process.alive, false);
 });
 
-test('with one of the established silent, the others keep nothing for longer than a session', () => {
+test('with one of three silent the others go on; with two of them nothing is kept for longer than a session', () => {
   const s = cluster();
   const process = s.hold('B', 'x');
+  const cutOff = s.hold('C', 'y');
   s.cutStore('*');
-  s.run(1.2 * toleranceMs);
   s.cut('C', 'A', 'B');
+  s.run(1.2 * sessionMs);
+  assert.equal(cutOff.alive, false);
+  assert.equal(s.answer(s.register('B', 'z')), 'registered');
+  assert.equal(s.answer(s.read('A', 'x')), 'found');
+  s.run(1.2 * toleranceMs);
+  assert.equal(process.alive, true);
+  s.cut('A', 'B');
   s.run(2 * leaseMs + 1.2 * sessionMs);
   assert.equal(process.alive, false);
 });

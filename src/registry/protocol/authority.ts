@@ -3,6 +3,9 @@
 import type { LeaderState, MemberState, Peer } from './state.ts';
 import type { Durations, Instant, MemberKey } from './types.ts';
 
+/** From so many on, one of the established may be missing without the store, and a claim on lapse is contested. */
+export const quotaFrom = 3;
+
 export function shorten(ms: number, durations: Durations): number {
   return ms * (1 - durations.clockRateBound);
 }
@@ -34,7 +37,7 @@ export function heartbeatMs(s: MemberState): number {
 export function hasAuthority(s: MemberState, now: Instant): boolean {
   const leader = s.leader;
   if (leader === null || leader.stopped || s.phase === 'fenced' || s.phase === 'left') return false;
-  return storeLeaseHolds(s, leader, now) || unanimityHolds(s, leader, now);
+  return !leader.contested && (storeLeaseHolds(s, leader, now) || quotaHolds(s, leader, now));
 }
 
 /** How long this leader may still decide without the store: `Infinity` while its lease runs, 0 when the tolerance is over. */
@@ -58,12 +61,28 @@ export function storeLeaseHolds(s: MemberState, leader: LeaderState, now: Instan
   return now < leader.renewedAt + shorten(s.config.durations.leaseMs, s.config.durations);
 }
 
-/** Every member that counts supports, and the store has not been silent for longer than sessions are held. A change of `established` that is not decided counts both ways: the larger set must agree. */
-function unanimityHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
+/**
+ * Enough of those that count support, and the store has not been silent for longer than sessions are held. A change of
+ * `established` that is not decided may have been applied: both lists must agree.
+ */
+function quotaHolds(s: MemberState, leader: LeaderState, now: Instant): boolean {
   if (now >= leader.renewedAt + shorten(s.config.durations.holdMs, s.config.durations)) return false;
-  for (const member of leader.record.established) if (!supports(s, leader, { member, now })) return false;
-  for (const member of leader.adding) if (!supports(s, leader, { member, now })) return false;
-  return true;
+  const { record, adding, removing } = leader;
+  if (!reachesQuota(s, leader, { list: record.established, now })) return false;
+  if (adding.length + removing.length === 0) return true;
+  const changed = [...record.established.filter((member) => !removing.includes(member)), ...adding];
+  return reachesQuota(s, leader, { list: changed, now });
+}
+
+/** All of the list; of three and more all but one. */
+function reachesQuota(
+  s: MemberState,
+  leader: LeaderState,
+  of: { list: readonly MemberKey[]; now: Instant },
+): boolean {
+  const { list, now } = of;
+  const missing = list.filter((member) => !supports(s, leader, { member, now })).length;
+  return missing <= (list.length >= quotaFrom && list.includes(s.self) ? 1 : 0);
 }
 
 function supports(s: MemberState, leader: LeaderState, who: { member: MemberKey; now: Instant }): boolean {

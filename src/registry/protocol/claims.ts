@@ -1,6 +1,7 @@
 // When a member may take the office. The store decides between candidates; this file decides when asking is safe:
 // never while the old leader may still decide anything.
 import { lengthen, slower } from './authority.ts';
+import { claimIsContested } from './contest.ts';
 import { becomeLeader, depose } from './office.ts';
 import type { Context } from './state.ts';
 import { askStore, repeatUndecided, type Settled, sameRecord, storeIdle } from './store-client.ts';
@@ -27,19 +28,19 @@ export function considerOffice(c: Context): void {
 
 /** Milliseconds until this member may claim by what it knows, `null` when it may not. */
 function claimDelay(c: Context): number | null {
-  const { s } = c;
-  const view = s.store.view;
+  const view = c.s.store.view;
   if (view === null) return null;
-  const record = view.record;
-  if (record === null) return stagger(c, null);
-  if (
-    record.leader === null ||
-    s.dead.has(record.leader) ||
-    record.leader === s.self ||
-    hasResigned(c, record)
-  )
-    return stagger(c, record);
-  return lapsed(c, record) ? stagger(c, record) : null;
+  const { record } = view;
+  const may = record === null || leaderIsGone(c, record) || lapsed(c, record);
+  return may ? stagger(c, record) : null;
+}
+
+/** Whom the record names decides no more, for certain. */
+function leaderIsGone(c: Context, record: LeaderRecord): boolean {
+  const { s } = c;
+  return (
+    record.leader === null || s.dead.has(record.leader) || record.leader === s.self || hasResigned(c, record)
+  );
 }
 
 /** The leader said for this epoch that it stopped for good. */
@@ -48,17 +49,21 @@ function hasResigned(c: Context, record: LeaderRecord): boolean {
 }
 
 /**
- * Nobody has seen a sign of the leader for long enough. A member that counts: its own support has run out, so unanimity
- * has, and the record stood still for a lease. Any member: the record stood still for longer than a leader may renew
- * sessions without the store.
+ * Nobody has seen a sign of the leader for long enough. A member that counts: its own support has run out, and the record
+ * stood still for a lease. Any member: the record stood still for longer than a leader may renew sessions without the store.
  */
 function lapsed(c: Context, record: LeaderRecord): boolean {
   const { s, now } = c;
   const durations = slower(s.config.durations, record.durations);
-  const still = now - s.store.movedAt;
   if (now < s.follow.supportUntil) return false;
-  if (still >= lengthen(durations.holdMs, durations)) return true;
+  if (holdIsOver(c, record)) return true;
+  const still = now - s.store.movedAt;
   return record.established.includes(s.self) && still >= lengthen(durations.leaseMs, durations);
+}
+
+function holdIsOver(c: Context, record: LeaderRecord): boolean {
+  const durations = slower(c.s.config.durations, record.durations);
+  return c.now - c.s.store.movedAt >= lengthen(durations.holdMs, durations);
 }
 
 /** Reasons not to want the office that have nothing to do with the old leader. */
@@ -133,6 +138,10 @@ function claimRecord(c: Context, old: LeaderRecord | null): LeaderRecord {
     leader: s.self,
     renewals: (old?.renewals ?? 0) + 1,
     durations: claimDurations(s.config.durations, old),
+    contested: claimIsContested(old, {
+      leaderGone: old !== null && leaderIsGone(c, old),
+      holdOver: old !== null && holdIsOver(c, old),
+    }),
     // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names. Where nobody is,
     // there are no names yet, or none any more.
     established: established.length === 0 ? [s.self] : established,
@@ -168,7 +177,7 @@ function readIsDue(c: Context): boolean {
 export function onClaimSettled(c: Context, settled: Settled): void {
   if (settled.op.kind !== 'write') return;
   const { s } = c;
-  const record = settled.op.record;
+  const { record, expect: old } = settled.op;
   if (!settled.applied) return;
   // Applied once, but the record may have moved on since, or a higher epoch was promised while the fate was open.
   if (record.epoch <= s.follow.promised || !sameRecord(s.store.view?.record ?? null, record)) return;
@@ -176,6 +185,7 @@ export function onClaimSettled(c: Context, settled: Settled): void {
     record,
     sentAt: settled.sentAt,
     members: s.store.view?.members ?? [],
+    silent: old !== null && !leaderIsGone(c, old) ? old.leader : null,
     staysLonely: s.follow.stoodBack,
   });
 }

@@ -2,6 +2,7 @@
 // as long as a leader with authority renewed it. It lets go of its support by lapse only, or by a higher promise.
 import { lengthen, shorten, slower } from './authority.ts';
 import { acknowledge, askResend } from './catchup.ts';
+import { isFree, oweSupport } from './contest.ts';
 import { firstUnanswered, onExpect, rebase, resendAll } from './host.ts';
 import type { Message } from './messages.ts';
 import { depose } from './office.ts';
@@ -34,7 +35,15 @@ export function onFollow(c: Context, from: MemberKey, message: MessageOf<'follow
   follow.sessionMs = message.durations.sessionMs;
   support(c, message.durations.leaseMs);
   const { count, low, high } = totalOf(s.replica, s.self);
-  send(c, from, { type: 'promise', epoch: message.epoch, version: s.replica.version, count, low, high });
+  send(c, from, {
+    type: 'promise',
+    epoch: message.epoch,
+    free: isFree(c),
+    version: s.replica.version,
+    count,
+    low,
+    high,
+  });
 }
 
 /** Immediate and for good: nothing of a lower epoch is obeyed from here on. */
@@ -44,6 +53,7 @@ function promise(c: Context, leader: MemberKey, epoch: number): void {
   // The leader of this epoch committed its claim: one of ours that expected the record before it never can be.
   if (s.store.undecided?.purpose === 'claim' && s.store.undecided.op.record.epoch <= epoch)
     s.store.undecided = null;
+  oweSupport(c);
   s.follow.promised = epoch;
   s.follow.leader = leader;
   s.follow.adopted = false;

@@ -5,16 +5,18 @@ import {
   hasAuthority,
   heartbeatMs,
   holders,
+  lengthen,
   mayDecide,
   peerSupports,
   sessionMayRun,
   shorten,
   storeLeaseHolds,
 } from './authority.ts';
+import { settleContest } from './contest.ts';
 import { forgetAnswered, forgetParkedOf, retryDrops, serveParked } from './decide.ts';
 import { extendSession } from './follow.ts';
 import type { Message } from './messages.ts';
-import { addPeer, depose, resign, sendResignation } from './office.ts';
+import { addPeer, depose, sendResignation } from './office.ts';
 import { adoptPeer, commitOwnGrants } from './replicate.ts';
 import { type Context, type LeaderState, type Peer, send } from './state.ts';
 import { askStore, repeatUndecided, type Settled, storeIdle } from './store-client.ts';
@@ -30,14 +32,11 @@ export function leaderTick(c: Context): void {
     return;
   }
   noteOwnPause(c, leader);
+  settleContest(c, leader);
   noteAuthority(c, leader);
   advanceTakeover(c);
   for (const peer of leader.peers.values()) if (peer.key !== s.self) attend(c, leader, peer);
   retryDrops(c, leader);
-  if (isLonely(c, leader)) {
-    resign(c);
-    return;
-  }
   renewIfDue(c, leader);
 }
 
@@ -130,6 +129,11 @@ export function onPromise(c: Context, from: MemberKey, message: Extract<Message,
   const leader = c.s.leader;
   const peer = leader?.peers.get(from);
   if (leader === null || peer === undefined || message.epoch !== leader.epoch || peer.evicting) return;
+  if (message.free && !peer.free) {
+    peer.free = true;
+    settleContest(c, leader);
+    noteAuthority(c, leader);
+  }
   if (peer.promised === null) {
     peer.promised = { version: message.version, count: message.count, low: message.low, high: message.high };
     advanceTakeover(c);
@@ -137,22 +141,40 @@ export function onPromise(c: Context, from: MemberKey, message: Extract<Message,
   }
 }
 
-/**
- * Without the support of half of the established for a lease: somebody better placed should lead. Not without the store:
- * then nobody can be told, others may claim anyway, and who stops for good could never serve them again.
- */
+/** Fewer than half of the established have supported for a lease, this member included; the dead and the leaving do. */
 function isLonely(c: Context, leader: LeaderState): boolean {
   const { s, now } = c;
-  const others = leader.record.established.filter((member) => member !== s.self);
-  const supporting = others.filter((member) => {
+  const { established } = leader.record;
+  if (now < leader.graceUntil || !established.includes(s.self)) return false;
+  const lease = shorten(s.config.durations.leaseMs, s.config.durations);
+  const near = established.filter((member) => {
     const peer = leader.peers.get(member);
-    return s.dead.has(member) || (peer !== undefined && (peer.goodbye || peerSupports(s, peer, now)));
+    if (member === s.self || s.dead.has(member) || peer?.goodbye === true) return true;
+    return peer !== undefined && now < Math.max(peer.supportAt, leader.beganAt) + lease;
   });
-  const lonely = others.length > 0 && 2 * (supporting.length + 1) < others.length + 1;
-  if (!lonely || now < leader.graceUntil) leader.lonelySince = Infinity;
-  else if (leader.lonelySince === Infinity) leader.lonelySince = now;
-  const longEnough = now - leader.lonelySince >= s.config.durations.leaseMs;
-  return longEnough && !leader.staysLonely && storeLeaseHolds(s, leader, now);
+  return 2 * near.length < established.length;
+}
+
+/**
+ * A lonely leader that reaches the store lets its lease run out, once, for as long as those that it does not hear need to
+ * claim: somebody whom more can hear should lead. If nobody does, it renews and stays.
+ */
+function yields(c: Context, leader: LeaderState): boolean {
+  const { s, now } = c;
+  const { durations } = s.config;
+  if (!isLonely(c, leader)) {
+    leader.yieldUntil = -Infinity;
+    leader.staysLonely = false;
+    return false;
+  }
+  if (leader.staysLonely) return false;
+  if (leader.yieldUntil === -Infinity) {
+    // Without the store there is nothing to let go of: the others may claim, if they can, and if not nobody serves them.
+    if (!storeLeaseHolds(s, leader, now)) return false;
+    leader.yieldUntil = leader.renewedAt + 2 * lengthen(durations.leaseMs, durations);
+  }
+  leader.staysLonely = now >= leader.yieldUntil;
+  return !leader.staysLonely;
 }
 
 /** A newcomer has caught up: it counts as soon as the store allows, for until then nobody may follow a leader that falls silent. */
@@ -167,7 +189,11 @@ export function welcome(c: Context, from: MemberKey): void {
 
 function renewIfDue(c: Context, leader: LeaderState): void {
   const { s, now } = c;
-  if (!storeIdle(c)) return;
+  if (!storeIdle(c) || yields(c, leader)) return;
+  if (leader.contested) {
+    lookOut(c);
+    return;
+  }
   if (s.store.undecided !== null) {
     if (now - s.store.askedAt >= s.config.durations.leaseMs / 20) repeatUndecided(c);
     return;
@@ -193,19 +219,25 @@ function renewIfDue(c: Context, leader: LeaderState): void {
   });
 }
 
+/** Who has no authority yet does not keep others from claiming by a renewal, and has to learn of it when they do. */
+function lookOut(c: Context): void {
+  if (c.now - c.s.store.askedAt >= c.s.config.durations.leaseMs / 4) askStore(c, 'read', { kind: 'read' });
+}
+
 function renewed(c: Context, leader: LeaderState): LeaderRecord {
   const kept = leader.record.established.filter((member) => !leader.removing.includes(member));
   return {
     ...leader.record,
     renewals: leader.record.renewals + 1,
     durations: durationsOfNow(c, leader),
+    contested: false,
     established: [...kept, ...leader.adding],
   };
 }
 
 /** Once no session of a former leader can run any more, those that this one grants are all there are. */
 function durationsOfNow(c: Context, leader: LeaderState): Durations {
-  return sessionMayRun(c.s, leader, { grantedAt: leader.claimedAt, now: c.now })
+  return sessionMayRun(c.s, leader, { grantedAt: leader.beganAt, now: c.now })
     ? leader.record.durations
     : c.s.config.durations;
 }
@@ -266,10 +298,12 @@ function mayEnter(c: Context, leader: LeaderState, peer: Peer): boolean {
 /** Who is silent for a lease, gone or leaving stops counting, once another that stays has everything hosted here. */
 function mayLeave(c: Context, leader: LeaderState, removed: readonly MemberKey[]): MemberKey[] {
   const others = holders(leader, c.s.self);
+  // A lonely leader may be the one that is cut off: it does not shorten the list before the others had their chance.
+  const judges = leader.staysLonely || !isLonely(c, leader);
   const leaving = others.filter((member) => {
     const peer = leader.peers.get(member);
     if (peer === undefined || c.s.dead.has(member) || removed.includes(member)) return true;
-    return peer.goodbye || isSilent(c, leader, peer);
+    return peer.goodbye || (judges && isSilent(c, leader, peer));
   });
   const staying = others.filter((member) => !leaving.includes(member));
   const covered =
@@ -280,7 +314,8 @@ function mayLeave(c: Context, leader: LeaderState, removed: readonly MemberKey[]
 
 function isSilent(c: Context, leader: LeaderState, peer: Peer): boolean {
   if (c.now < leader.graceUntil) return false;
-  return c.now >= Math.max(peer.supportAt, leader.claimedAt) + c.s.config.durations.leaseMs;
+  if (peer.key === leader.silent && peer.promised === null) return true;
+  return c.now >= Math.max(peer.supportAt, leader.beganAt) + c.s.config.durations.leaseMs;
 }
 
 export function onRenewSettled(c: Context, settled: Settled): void {

@@ -93,6 +93,8 @@ export type Message =
   | {
       readonly type: 'promise';
       readonly epoch: number;
+      /** No leader of a lower epoch may count on this member any more. */
+      readonly free: boolean;
       readonly version: Version;
       readonly count: number;
       readonly low: number;

@@ -1,6 +1,6 @@
 // Taking and leaving the office. A leader that is deposed, or resigns, is a plain member again in the same step; what
 // it had granted to itself without a second copy becomes a request again.
-import { lengthen } from './authority.ts';
+import { oweSupport, settleContest } from './contest.ts';
 import { rebase, revertOwnGrants } from './host.ts';
 import { type Context, createPeer, type LeaderState, send } from './state.ts';
 import { askStore, repeatUndecided, type Settled, storeIdle } from './store-client.ts';
@@ -12,6 +12,8 @@ export interface Office {
   /** When the claim was sent: the store lease counts from here. */
   readonly sentAt: number;
   readonly members: readonly MemberKey[];
+  /** The leader whose lapse was the reason to claim. */
+  readonly silent: MemberKey | null;
   readonly staysLonely: boolean;
 }
 
@@ -21,6 +23,7 @@ export function becomeLeader(c: Context, office: Office): void {
   s.leader = leader;
   // Who was dead before the claim was sent cannot claim against the record that it made.
   for (const [member, since] of s.dead) if (since < office.sentAt) leader.deadSupport.add(member);
+  oweSupport(c);
   s.follow.promised = office.record.epoch;
   s.follow.leader = s.self;
   s.follow.adopted = false;
@@ -32,14 +35,17 @@ export function becomeLeader(c: Context, office: Office): void {
   self.synced = true;
   for (const member of office.members) if (member !== s.self) addPeer(c, leader, member);
   rebase(c);
+  settleContest(c, leader);
   advanceTakeover(c);
 }
 
 function createLeader(office: Office, now: number): LeaderState {
   return {
     epoch: office.record.epoch,
+    silent: office.silent,
     renewedAt: office.sentAt,
-    claimedAt: now,
+    beganAt: now,
+    contested: office.record.contested,
     record: office.record,
     adding: [],
     removing: [],
@@ -54,7 +60,7 @@ function createLeader(office: Office, now: number): LeaderState {
     parkedCount: 0,
     leaving: new Map(),
     dropsAskedAt: -Infinity,
-    lonelySince: Infinity,
+    yieldUntil: -Infinity,
     tickedAt: now,
     graceUntil: -Infinity,
     deadSupport: new Set(),
@@ -77,6 +83,7 @@ export function depose(c: Context, _why: string): void {
   const leader = s.leader;
   if (leader === null) return;
   revertOwnGrants(c, leader);
+  if (leader.yieldUntil !== -Infinity) s.follow.stoodBack = true;
   s.leader = null;
   s.pulls.clear();
   s.served.clear();
@@ -111,6 +118,7 @@ export function sendResignation(c: Context, leader: LeaderState): void {
       ...leader.record,
       leader: null,
       renewals: leader.record.renewals + 1,
+      contested: leader.contested,
       established: leaving ? [] : leader.record.established,
     },
     removeMembers: leaving ? [s.self, ...s.dead.keys()].slice(0, s.config.removalsMax) : [],
@@ -119,7 +127,7 @@ export function sendResignation(c: Context, leader: LeaderState): void {
 }
 
 export function onResignSettled(c: Context, settled: Settled): void {
-  const { s, now } = c;
+  const { s } = c;
   const leader = s.leader;
   if (leader === null || settled.op.kind !== 'write') return;
   if (!settled.applied) return;
@@ -131,9 +139,5 @@ export function onResignSettled(c: Context, settled: Settled): void {
   if (gone) {
     s.phase = 'left';
     c.out.push({ type: 'left' });
-  } else if (s.phase !== 'draining') {
-    // Somebody better placed has two leases to take over; then this member tries again, and stays.
-    s.follow.standBackUntil = now + 2 * lengthen(s.config.durations.leaseMs, s.config.durations);
-    s.follow.stoodBack = true;
   }
 }

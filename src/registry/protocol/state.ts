@@ -66,6 +66,8 @@ export interface FollowState {
   promised: number;
   leader: MemberKey | null;
   supportUntil: Instant;
+  /** Until when a leader of a lower epoch than the promised one may count on this member. */
+  owedUntil: Instant;
   /** When a serving leader last spoke. */
   contactAt: Instant;
   serving: boolean;
@@ -80,7 +82,7 @@ export interface FollowState {
   /** The replica is complete in the promised epoch. */
   adopted: boolean;
   standBackUntil: Instant;
-  /** It resigned for want of support, and no leader has taken over completely since: others fared no better. */
+  /** It yielded the office for want of support, and no leader has taken over completely since: others fared no better. */
   stoodBack: boolean;
   /** Leaders that said they stopped for good, by epoch. */
   resignedEpoch: number;
@@ -130,6 +132,8 @@ export interface Peer {
     readonly low: number;
     readonly high: number;
   } | null;
+  /** It said that no leader of a lower epoch may count on it any more. */
+  free: boolean;
   /** Its own word about its names is in our replica. */
   synced: boolean;
   followedAt: Instant;
@@ -175,9 +179,14 @@ export interface Leaving {
 
 export interface LeaderState {
   readonly epoch: number;
+  /** The leader before, where this one claimed because it was silent: it was waited for already. */
+  readonly silent: MemberKey | null;
   /** Sending time of the last renewal (or claim) known to be committed. */
   renewedAt: Instant;
-  readonly claimedAt: Instant;
+  /** Since when no earlier leader may have granted anything: the claim was certain, or, contested, the contest was over. */
+  beganAt: Instant;
+  /** An earlier leader may still decide without the store: no authority yet. */
+  contested: boolean;
   record: LeaderRecord;
   /** Changes of `established` that were sent and are not decided. */
   adding: readonly MemberKey[];
@@ -200,14 +209,14 @@ export interface LeaderState {
   readonly leaving: Map<NameKey, Leaving[]>;
   /** When the hosts of those were last asked to let go. */
   dropsAskedAt: Instant;
-  /** Since when less than half of `established` supports; `Infinity` while at least half does. */
-  lonelySince: Instant;
+  /** Until when it lets its lease run out, for want of support; `-Infinity` while at least half of `established` supports. */
+  yieldUntil: Instant;
   /** The last tick: a gap shows that this member itself stood still. */
   tickedAt: Instant;
   /** After that, nobody is taken for silent until then. */
   graceUntil: Instant;
-  /** It resigned for want of support before, and nobody else took the office: stay. */
-  readonly staysLonely: boolean;
+  /** It yielded for want of support, now or before, and nobody fared better: it renews all the same. */
+  staysLonely: boolean;
   /** Dead who can have claimed nothing since this leader's claim: they count as supporting, for good. */
   readonly deadSupport: Set<MemberKey>;
   /** Stopped deciding and granting, for good. */
@@ -292,6 +301,7 @@ export function createMember(config: Config, self: MemberKey): MemberState {
       promised: 0,
       leader: null,
       supportUntil: -Infinity,
+      owedUntil: -Infinity,
       contactAt: -Infinity,
       serving: false,
       decidesUntil: Infinity,
@@ -338,6 +348,7 @@ export function createPeer(key: MemberKey, now: Instant): Peer {
   return {
     key,
     promised: null,
+    free: false,
     synced: false,
     followedAt: -Infinity,
     pingedAt: -Infinity,

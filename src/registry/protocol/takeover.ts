@@ -30,13 +30,8 @@ export function advanceTakeover(c: Context): void {
 function askPromises(c: Context, leader: LeaderState): void {
   const retryMs = heartbeatMs(c.s) / 2;
   for (const peer of leader.peers.values()) {
-    if (
-      peer.promised !== null ||
-      c.s.dead.has(peer.key) ||
-      peer.evicting ||
-      c.now - peer.followedAt < retryMs
-    )
-      continue;
+    const answered = peer.promised !== null && (peer.free || !leader.contested);
+    if (answered || c.s.dead.has(peer.key) || peer.evicting || c.now - peer.followedAt < retryMs) continue;
     peer.followedAt = c.now;
     send(c, peer.key, { type: 'follow', epoch: leader.epoch, durations: c.s.config.durations });
   }

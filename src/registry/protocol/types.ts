@@ -41,7 +41,9 @@ export interface LeaderRecord {
   readonly leader: MemberKey | null;
   readonly renewals: number;
   readonly durations: Durations;
-  /** The incarnations that count: for unanimity, for claims on lapse, as second holders. */
+  /** The leader has not shown yet that no earlier one decides without the store: see contest.ts. */
+  readonly contested: boolean;
+  /** The incarnations that count: for authority without the store, for claims on lapse, as second holders. */
   readonly established: readonly MemberKey[];
 }
 

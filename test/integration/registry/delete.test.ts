@@ -54,6 +54,7 @@ const record = (leader: string | null) => ({
   epoch: 7,
   leader,
   renewals: 3,
+  contested: false,
   durations: { leaseMs: 1, sessionMs: 2, toleranceMs: 3, clockRateBound: 0 },
   establishedStamp: '',
 });
