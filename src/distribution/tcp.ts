@@ -293,7 +293,11 @@ class TcpDistribution implements Distribution {
 
   /** Whether a caller that has said its name, and proved nothing yet, may go on. */
   #decide(caller: HandshakePeer): HandshakeStatus {
-    const { name, host } = this.#options;
+    const { name, creation, host } = this.#options;
+    if (caller.name === name.name && caller.creation === creation) {
+      host.log.info({ name: caller.name }, 'distribution: an old address of another node leads to this one');
+      return 'not_allowed';
+    }
     if (caller.name === name.name) {
       host.log.error(
         { code: 'name_clash', name: caller.name },

@@ -4,6 +4,7 @@ import { DGenError } from '../errors/error.ts';
 import type { ServerAddress, ServerClass } from '../otp/index.ts';
 import type { Runtime, ViaModule, ViaName } from '../process/types.ts';
 import type { Tenant } from '../storage/index.ts';
+import { Lifetime } from '../storage/lifetime.ts';
 import { encodeTerm, inspect, Pid, termKey } from '../term/index.ts';
 import { type DeleteOptions, type Deletion, deleteRegistry } from './deletion.ts';
 import type { Driver, Wait } from './driver.ts';
@@ -260,16 +261,28 @@ export class Registry {
       return this.#registerThere(name, pid, { ...wait, metadata: options.metadata });
     if (pid.node === this.#runtime.name && !this.#runtime.isAlive(pid))
       throw new DGenError('noproc', `${pid} is not alive`);
-    // A process of a node without a member is watched from here, over the link.
-    if (pid.node !== this.#runtime.name && !(await this.#tree.connect(pid.node.name))) {
-      const expected = 'a node that can be reached';
-      throw new DGenError('noconnection', `${pid}`, { expected, maybeExecuted: false });
-    }
+    const left = pid.node === this.#runtime.name ? wait : await this.#connectWithin(pid, wait);
     const result = await this.#driver.ask(
       { type: 'register', key, name, pid, metadata: options.metadata },
-      wait,
+      left,
     );
     return asRegistration(result, name);
+  }
+
+  /** A process of a node without a member is watched from here, over the link. Resolves with what is left of the time. */
+  async #connectWithin(pid: Pid, { timeoutMs, signal }: Wait): Promise<Wait> {
+    const { clock, timers } = this.#runtime.host;
+    const startedAt = clock.now();
+    const lifetime = new Lifetime({ timers, timeoutMs, signal, what: `connecting to ${pid.node.name}` });
+    try {
+      if (!(await lifetime.race(this.#tree.connect(pid.node.name)))) {
+        const expected = 'a node that can be reached';
+        throw new DGenError('noconnection', `${pid}`, { expected, maybeExecuted: false });
+      }
+    } finally {
+      lifetime.end(new DGenError('closed', 'the attempt is over'));
+    }
+    return { timeoutMs: Math.max(0, timeoutMs - (clock.now() - startedAt)), signal };
   }
 
   /** The member of the process's own node is the witness of its registration, so it has to ask. */
@@ -297,7 +310,8 @@ export class Registry {
   /**
    * Ends whatever registration the name has, of whatever node; the process lives on. The local snapshot forgets it at once. Resolves
    * when that is committed, also when there was none. Rejects with `bad_name`, `bad_option`, `timeout`, `aborted`, `unavailable`,
-   * `overloaded`, `draining`, `fenced`, `closed`; `maybeExecuted` says whether it may have happened.
+   * `overloaded`, `draining`, `fenced`, `closed`, and `unknown_outcome` (nobody could confirm it in time, or the registry was closed
+   * meanwhile); `maybeExecuted` says whether it may have happened.
    */
   async unregister(name: unknown, wait: WaitFor = {}): Promise<void> {
     const result = await this.#driver.ask({ type: 'unregister', key: termKey(name) }, this.#wait(wait));

@@ -56,6 +56,9 @@ export function asError(result: Result, name: unknown): DGenError {
   if (result.type !== 'error')
     return new DGenError('bad_return', what, { expected: 'another answer', got: result.type });
   const why = `${what}: ${result.why}`;
-  const certain = !result.maybeExecuted && codes[result.code].maybeExecuted;
+  const { maybeExecuted } = codes[result.code];
+  // Some codes say that nothing was done: they must not stand for what may have been.
+  if (result.maybeExecuted && !maybeExecuted) return new DGenError('unknown_outcome', why);
+  const certain = !result.maybeExecuted && maybeExecuted;
   return new DGenError(result.code, why, certain ? { maybeExecuted: false } : {});
 }
