@@ -105,7 +105,11 @@ export class Counter extends GenServer {
 
 const onPurpose = 'crashed on purpose';
 /** What the application brings about, as the log tells it. */
-export const expectedErrors: readonly string[] = [onPurpose, 'too many restarts'];
+export const expectedErrors: readonly string[] = [
+  onPurpose,
+  'too many restarts',
+  'the store has been away for longer than the tolerance',
+];
 
 /** Checks what other nodes send: in order, each once, as it was. */
 export class Sink extends GenServer {

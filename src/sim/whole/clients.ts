@@ -312,6 +312,7 @@ export class Clients {
 }
 
 const afterwardsMs = 3_000;
+const idleMsMax = 4_000;
 
 type Target = Parameters<Process['send']>[0];
 
@@ -335,6 +336,7 @@ function heard(self: Process, matches: (message: unknown) => boolean, timeoutMs:
   );
 }
 
+/** Waits to be ended, and ends by itself where whoever is to do that died before. */
 async function idle(self: Process): Promise<void> {
-  await self.receive(() => false);
+  await heard(self, () => false, idleMsMax);
 }

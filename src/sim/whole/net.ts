@@ -151,7 +151,7 @@ export class Net {
     dialled.other = accepted;
     listener.accepted.add(accepted);
     this.#streams.set(accepted, listener);
-    this.#streams.set(dialled, undefined);
+    if (!dialled.isClosed) this.#streams.set(dialled, undefined);
     back.send(0, () => {
       if (dialled.isClosed) accepted.arrive('rst');
       else dialled.life.enter(() => dialled.connected());

@@ -35,6 +35,8 @@ export interface WholeOptions {
   readonly wires: WireWeather;
   readonly windowBytes: number;
   readonly netTickMs: number;
+  /** For an attempt to connect, and for its handshake. */
+  readonly connectMs: number;
   readonly store: StoreWeather;
   readonly faults: readonly FaultKind[];
   readonly faultEveryMs: number;
@@ -70,6 +72,7 @@ export function drawOptions(seed: number): WholeOptions {
     },
     windowBytes: draw.pick([200, 4_000, 64_000]),
     netTickMs: draw.pick([800, 2_500, 8_000]),
+    connectMs: draw.pick([400, 1_500]),
     store: {
       delayMaxMs: draw.pick([2, 8, 40]),
       troublePerMille: draw.pick([0, 0, 10, 60]),

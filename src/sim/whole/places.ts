@@ -181,7 +181,11 @@ export class Places {
         host: life.host,
         machineId: place.machineId,
         transport: net.transportOf(life),
-        limits: { netTickMs: options.netTickMs },
+        limits: {
+          netTickMs: options.netTickMs,
+          connectTimeoutMs: options.connectMs,
+          handshakeTimeoutMs: options.connectMs,
+        },
       };
       return new Node(await composeNode({ name, store, listen, cookie }, world));
     } catch (error) {

@@ -134,7 +134,8 @@ async function closeAll(cluster: Cluster): Promise<void> {
     if (timer !== undefined) watch.broken('leaks', `${life?.node} is closed and has a timer: ${timer}`);
   }
   if (time.pending > 0) watch.broken('leaks', `${time.pending} events are planned, and all nodes are closed`);
-  if (cluster.net.open.length > 0) watch.broken('leaks', `${cluster.net.open.length} connections are open`);
+  const [stream] = cluster.net.open;
+  if (stream !== undefined) watch.broken('leaks', `all nodes are closed, and a connection is open: ${stream.describe()}`);
   for (const { desk } of places.all)
     if (desk !== undefined && desk.runtime.processCount() > 0)
       watch.broken('leaks', `${desk.life.node} is closed and has processes`);

@@ -125,6 +125,13 @@ export class SimStream extends EventEmitter implements ByteStream {
     this.arrive('rst');
   }
 
+  describe(): string {
+    const { life, remoteAddress, remotePort, localPort } = this;
+    const listening = ['data', 'end', 'close', 'error'].map((name) => `${name} ${this.listenerCount(name)}`);
+    const gone = this.other?.isClosed === true ? ', whose other end is closed' : '';
+    return `${life.node}:${localPort} > ${remoteAddress}:${remotePort}${gone}, with listeners ${listening.join(', ')}`;
+  }
+
   #planRead(): void {
     if (this.#readPlanned) return;
     this.#readPlanned = true;

@@ -87,6 +87,7 @@ export class Wires {
 }
 
 interface Parcel {
+  readonly number: number;
   readonly bytes: number;
   readonly arrive: () => void;
 }
@@ -100,6 +101,7 @@ export class Pipe {
   readonly #isCut: () => boolean;
   #lastArrival = 0;
   #onTheWay = 0;
+  #sent = 0;
   #stuck: Parcel[] = [];
   #stalledUntil = 0;
   #closed = false;
@@ -112,7 +114,7 @@ export class Pipe {
   send(bytes: number, arrive: () => void): void {
     if (this.#closed) return;
     this.outstanding += bytes;
-    this.#plan({ bytes, arrive });
+    this.#plan({ number: this.#sent++, bytes, arrive });
   }
 
   /** Nothing arrives for so long; then everything. */
@@ -135,7 +137,7 @@ export class Pipe {
 
   #plan(parcel: Parcel): void {
     if (this.#stuck.length > 0) {
-      this.#stuck.push(parcel);
+      this.#stick(parcel);
       return;
     }
     const { time } = this.#wires;
@@ -145,11 +147,17 @@ export class Pipe {
     time.after(at - time.now, () => this.#arrive(parcel));
   }
 
+  /** In the order in which they were sent: some were on their way when others met the cut. */
+  #stick(parcel: Parcel): void {
+    this.#stuck.push(parcel);
+    this.#stuck.sort((a, b) => a.number - b.number);
+  }
+
   #arrive(parcel: Parcel): void {
     this.#onTheWay--;
     if (this.#closed) return;
     if (this.#isCut() || this.#stuck.length > 0) {
-      this.#stuck.push(parcel);
+      this.#stick(parcel);
       // The cut was healed while this one was on its way to it.
       if (!this.#isCut() && this.#onTheWay === 0) this.goOn();
       return;
