@@ -1,67 +1,28 @@
 // A cluster under simulation: nodes that run the real `step`, each on a clock of its own, joined by the simulated
 // network and store. This file turns effects into what happens next; what goes wrong, and when, is decided in faults.ts
 // or by a script; what must hold is judged in checkers/, which are told of everything through `Watch`.
-import type { Check } from '../invariants/catalogue.ts';
 import { step, wakeAt } from '../registry/protocol/member.ts';
-import type { Entry } from '../registry/protocol/messages.ts';
 import { createMember, type MemberState } from '../registry/protocol/state.ts';
-import type {
-  Config,
-  Durations,
-  Effect,
-  Event,
-  MemberKey,
-  NameKey,
-  Result,
-} from '../registry/protocol/types.ts';
+import type { Config, Effect, Event, MemberKey, NameKey, Result } from '../registry/protocol/types.ts';
 import { memberKey, nodeOf } from '../registry/protocol/types.ts';
 import { atom } from '../term/atom.ts';
 import { Pid } from '../term/pid.ts';
 import { Clock } from './clock.ts';
+import type { ClusterOptions, Watch } from './cluster-options.ts';
 import { copyState } from './copy-state.ts';
 import { createDraw, type Draw, keyOf, rollDraw } from './draw.ts';
 import { type Call, createMachine, type SimNode, type SimProcess } from './machine.ts';
 import { Names } from './names.ts';
-import { Network, type Parcel, type Weather } from './network.ts';
-import { SimStore, type StoreWeather } from './sim-store.ts';
+import { Network, type Parcel } from './network.ts';
+import { SimStore } from './sim-store.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 
+export type { ClusterOptions, Watch } from './cluster-options.ts';
 export type { Call, SimNode, SimProcess } from './machine.ts';
 
 /** The node without a member whose processes members register. */
 const foreignNode = atom('ext');
-
-export interface Watch {
-  /** After each step, before its effects. */
-  stepped(node: SimNode, event: Event, effects: readonly Effect[]): void;
-  replied(node: SimNode, call: Call): void;
-  /** The member runs no more: crash, or `left`. */
-  stopped(node: SimNode, member: MemberKey): void;
-  /** A client reads the local table; what it hides from readers is not told. */
-  snapshotRead(node: SimNode, key: NameKey, entry: Entry | undefined): void;
-  broken(check: Check | 'harness', what: string): never;
-}
-
-export interface ClusterOptions {
-  readonly seed: number;
-  /** Of the machines. */
-  readonly names: readonly string[];
-  readonly config: Config;
-  /** Nodes that were started with durations of their own; no `clockRateBound` is below that of `config`, which the clocks keep. */
-  readonly durationsOf?: Readonly<Record<string, Durations>>;
-  readonly weather: Weather;
-  readonly storeWeather: StoreWeather;
-  readonly proofPerMille: number;
-  readonly extremeClocks: boolean;
-  readonly traceLines: number;
-  /** Rates of clocks, in thousandths of the bound, instead of drawn ones. */
-  readonly clockSteps?: Readonly<Record<string, number>> | undefined;
-  /** Member records prove who was replaced, as in earnest; otherwise only what a fault tells is known. */
-  readonly recordProofs?: boolean | undefined;
-  /** Exactly these messages are lost. */
-  readonly losses?: readonly string[] | undefined;
-}
 
 export class Cluster {
   readonly timeline: Timeline = new Timeline();
