@@ -16,6 +16,8 @@ export interface SystemSuite {
   readonly install: string;
   /** What may be said on the command line: `--seed 7` is `FAULTS_SEED=7` for the tests of `faults`. */
   readonly options?: readonly string[];
+  /** What its tests note is worth reading when all is well, too. */
+  readonly showOutput?: boolean;
   /** How long a file may take, where the usual time is not enough. */
   readonly fileTimeoutMs?: (options: Readonly<Record<string, string>>) => number;
 }
@@ -34,6 +36,7 @@ export const systemSuites: Readonly<Record<string, SystemSuite>> = {
     needs: 'ip',
     lack: faultsLack,
     install: 'as root, apt-get install iproute2 nftables etcd-server',
+    showOutput: true,
     options: ['minutes', 'seed', 'store', 'fault'],
     fileTimeoutMs: ({ minutes = '0' }) => 300_000 + 2 * 60_000 * Number(minutes),
   },

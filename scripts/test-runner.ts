@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly concurrency: number;
   /** A file that takes longer is killed, and is a failure. */
   readonly fileTimeoutMs: number;
+  /** Passes on at once what tests write, for those that run long; else it is printed where something failed. */
+  readonly showOutput?: boolean;
 }
 
 interface FileReport extends Counts {
@@ -45,7 +47,7 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
   const worker = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const started = performance.now();
-      const report = await runFile(file, options.fileTimeoutMs);
+      const report = await runFile(file, options);
       print(file, report, performance.now() - started);
       total.passed += report.passed;
       total.failed += report.failed;
@@ -66,7 +68,7 @@ function countsText(counts: Counts): string {
   return `${counts.passed} passed, ${counts.failed} failed${skipped}`;
 }
 
-async function runFile(file: string, timeoutMs: number): Promise<FileReport> {
+async function runFile(file: string, options: RunOptions): Promise<FileReport> {
   const report: FileReport = { passed: 0, failed: 0, skipped: 0, failures: [], output: '' };
   const scratch = mkdtempSync(join(tmpdir(), 'test-runner-'));
   const records = join(scratch, 'records');
@@ -76,7 +78,8 @@ async function runFile(file: string, timeoutMs: number): Promise<FileReport> {
       [`--test-reporter=${reporter}`, `--test-reporter-destination=${records}`, file],
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    const ended = await wait(child, report, timeoutMs);
+    if (options.showOutput === true) child.stdout?.pipe(process.stdout, { end: false });
+    const ended = await wait(child, report, options.fileTimeoutMs);
     count(report, existsSync(records) ? readFileSync(records, 'utf8') : '', ended);
     if (await leavesProcesses(child)) fail(report, 'the file left processes running');
   } finally {

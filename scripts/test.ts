@@ -23,6 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
     suite: suite === 'fast' ? 'test' : suite,
     concurrency: 2,
     fileTimeoutMs: systemSuites[suite]?.fileTimeoutMs?.(options) ?? fileTimeoutMs,
+    showOutput: systemSuites[suite]?.showOutput === true,
   });
   return counts.failed === 0 ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/host/seeded-random.ts';
 import { durations, type Fault, faults, type Stage, together } from './faults.ts';
@@ -31,13 +31,13 @@ const expectedAlarm = /^registry: the store has been away for longer than the to
 const options = optionsFrom(process.env);
 
 for (const kind of options.stores) {
-  test(`faults on ${kind}`, { timeout: options.minutes * 60_000 + 400_000 }, async (t) => {
-    t.diagnostic(`${kind}: seed ${options.seed}; again with --store ${kind} --seed ${options.seed}`);
+  test(`faults on ${kind}`, { timeout: options.minutes * 60_000 + 400_000 }, async () => {
+    console.log(`${kind}: seed ${options.seed}; again with --store ${kind} --seed ${options.seed}`);
     const folder = mkdtempSync(join(tmpdir(), 'dgen-faults-'));
     try {
-      await runOn(t, kind, folder);
+      await runOn(kind, folder);
     } catch (error) {
-      t.diagnostic(`what was written down is in ${folder}`);
+      console.log(`what was written down is in ${folder}`);
       throw error;
     }
     rmSync(folder, { recursive: true, force: true });
@@ -49,7 +49,7 @@ for (const kind of options.stores) {
   });
 }
 
-async function runOn(t: TestContext, kind: StoreKind, folder: string): Promise<void> {
+async function runOn(kind: StoreKind, folder: string): Promise<void> {
   const machines = [
     ...new Set(seats.map(({ machine }) => machine)),
     ...(kind === 'sqlite' ? [] : [storeMachine]),
@@ -71,7 +71,7 @@ async function runOn(t: TestContext, kind: StoreKind, folder: string): Promise<v
   for (const { node } of seats) await fleet.start(node);
   await recovered(fleet, 0);
   await fleet.work();
-  await perform(t, { fleet, network, store, random: seededRandom(options.seed), seats });
+  await perform({ fleet, network, store, random: seededRandom(options.seed), seats });
   await fleet.rest();
   await recovered(fleet, -1);
   const fences = fleet.all.reduce((sum, member) => sum + member.fences, 0);
@@ -81,11 +81,11 @@ async function runOn(t: TestContext, kind: StoreKind, folder: string): Promise<v
     alarms.filter((what) => !expectedAlarm.test(what)),
     [],
   );
-  t.diagnostic(`${kind}: ${fleet.all.length} processes in all, ${fences} sessions lapsed`);
-  report(t, folder);
+  console.log(`${kind}: ${fleet.all.length} processes in all, ${fences} sessions lapsed`);
+  report(folder);
 }
 
-async function perform(t: TestContext, stage: Stage): Promise<void> {
+async function perform(stage: Stage): Promise<void> {
   const endsAt = nowMs() + options.minutes * 60_000;
   let done = 0;
   for (const fault of plannedFor(stage, () => nowMs() > endsAt)) {
@@ -94,7 +94,7 @@ async function perform(t: TestContext, stage: Stage): Promise<void> {
     const healedAt = nowMs();
     await recovered(stage.fleet, ++done);
     const [lasted, took] = [healedAt - from, nowMs() - healedAt].map((ms) => ms.toFixed(0));
-    t.diagnostic(`${fault.name}: ${lasted} ms; all serve ${took} ms later`);
+    console.log(`${fault.name}: ${lasted} ms; all serve ${took} ms later`);
     await sleep(300);
   }
 }
@@ -146,15 +146,15 @@ async function recovered(fleet: Fleet, round: number): Promise<void> {
   for (const member of fleet.members) await member.order({ do: 'release', name: nameOf(member.node) });
 }
 
-function report(t: TestContext, folder: string): void {
+function report(folder: string): void {
   const verdict = judge(evidenceIn(folder));
   const { acquired, served, refusedAfterThaw, lastInstantUs } = verdict.witness;
-  t.diagnostic(`calls: ${JSON.stringify(verdict.calls)}`);
-  t.diagnostic(`refusals: ${JSON.stringify(verdict.refusals)}`);
-  t.diagnostic(
+  console.log(`calls: ${JSON.stringify(verdict.calls)}`);
+  console.log(`refusals: ${JSON.stringify(verdict.refusals)}`);
+  console.log(
     `witness: ${acquired} owners, ${served} writes, ${refusedAfterThaw} refused in the last instant of a thawed process, ` +
       `longest ${lastInstantUs / 1_000} ms; ${verdict.excused} faults excused by stalls, longest ${verdict.longestStallMs.toFixed(0)} ms`,
   );
   assert.deepEqual(verdict.violations, []);
-  assert.ok(acquired > 50 && served > 200, 'there was hardly any load');
+  if (options.fault === '') assert.ok(acquired > 50 && served > 200, 'there was hardly any load');
 }

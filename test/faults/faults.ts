@@ -33,6 +33,12 @@ export interface Fault {
 
 type Role = 'leader' | 'follower';
 
+/** Long enough for the names of a silent node to go to others, while it is still cut off: S (1 + ρ), after a claim where it led. */
+const untilGivenAway: Readonly<Record<Role, number>> = {
+  leader: 1.1 * (leaseMs + sessionMs) + 300,
+  follower: 1.1 * sessionMs + 600,
+};
+
 export const faults: readonly Fault[] = [
   { name: 'leader killed and started again', run: (stage) => killAndStart(stage, 'leader') },
   { name: 'follower killed and started again', run: (stage) => killAndStart(stage, 'follower') },
@@ -42,6 +48,7 @@ export const faults: readonly Fault[] = [
     name: 'follower frozen, longer than a session',
     run: (stage) => freeze(stage, 'follower', 1.4 * sessionMs),
   },
+  { name: 'follower frozen, and cut off when it thaws', run: thawAlone },
   { name: 'leader cut off from everybody', run: (stage) => isolate(stage, 'leader') },
   { name: 'follower cut off from everybody', run: (stage) => isolate(stage, 'follower') },
   { name: 'leader cut off from the other nodes only', run: fromNodes },
@@ -101,15 +108,27 @@ async function freeze(stage: Stage, role: Role, ms: number): Promise<void> {
   stage.fleet.thaw(member);
 }
 
+/** Nobody tells it that its session is over: it has to see that by itself. */
+async function thawAlone(stage: Stage): Promise<void> {
+  const { fleet, network } = stage;
+  const member = await inRole(stage, 'follower');
+  await fleet.freeze(member);
+  await lasting(untilGivenAway.follower + 1_500, async () => {
+    const undo = await network.separate([member.machine], othersThan(stage, member.machine));
+    setTimeout(() => fleet.thaw(member), untilGivenAway.follower);
+    return undo;
+  });
+}
+
 async function isolate(stage: Stage, role: Role): Promise<void> {
   const { machine } = await inRole(stage, role);
-  await lasting(sessionMs * 1.5, () => stage.network.separate([machine], othersThan(stage, machine)));
+  await lasting(untilGivenAway[role], () => stage.network.separate([machine], othersThan(stage, machine)));
 }
 
 async function fromNodes(stage: Stage): Promise<void> {
   const { machine } = await inRole(stage, 'leader');
   const others = othersThan(stage, machine).filter((other) => other !== storeMachine);
-  await lasting(sessionMs * 1.5, () => stage.network.separate([machine], others));
+  await lasting(untilGivenAway.leader, () => stage.network.separate([machine], others));
 }
 
 async function oneWay(stage: Stage, side: 'from' | 'to'): Promise<void> {
@@ -118,7 +137,7 @@ async function oneWay(stage: Stage, side: 'from' | 'to'): Promise<void> {
   const directions = others.map((other) =>
     side === 'from' ? { from: machine, to: other } : { from: other, to: machine },
   );
-  await lasting(sessionMs * 1.3, () => stage.network.cut(directions));
+  await lasting(untilGivenAway.leader, () => stage.network.cut(directions));
 }
 
 async function betweenFollowers(stage: Stage): Promise<void> {
