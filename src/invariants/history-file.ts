@@ -85,6 +85,7 @@ function parse(text: string, number: number): Line {
   } catch (cause) {
     const details = { line: number };
     const got = inspected(text);
+    // biome-ignore lint/style/useErrorCause: it is in the options.
     throw new DGenError('badarg', where(number), { expected: 'one JSON object', got, details, cause });
   }
   const keys = typeof value === 'object' && value !== null ? Object.keys(value).sort() : [];

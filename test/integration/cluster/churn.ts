@@ -1,7 +1,7 @@
 // A workload that is on record: clients of one node register, unregister, read and end processes under a few names that
-// everybody wants, and note each call with its interval and its answer, for the checker of linearizability.
+// everybody wants, look into snapshots, and note everything as the judge of runs takes it.
 import { type Behaviour, DGenError, type Node, type Pid, type Registry } from '../../../src/index.ts';
-import type { Operation } from '../../../src/invariants/linearize.ts';
+import type { OperationRecord, RunRecord } from '../../../src/invariants/run-record.ts';
 import { nowMs } from './orders.ts';
 
 export interface ChurnOrder {
@@ -14,26 +14,29 @@ export interface ChurnOrder {
 
 /** What went wrong in calls, by code, and how long calls took that got an answer. */
 export interface ChurnReport {
-  readonly history: readonly Operation[];
+  readonly records: readonly RunRecord[];
   readonly failures: Readonly<Record<string, number>>;
   readonly answered: number;
   readonly slowestMs: number;
 }
 
 /** JSON has no infinity: such an end is left out on the way. */
-export type PlainReport = Omit<ChurnReport, 'history'> & { readonly history: readonly Partial<Operation>[] };
+export type PlainReport = Omit<ChurnReport, 'records'> & {
+  readonly records: readonly (Exclude<RunRecord, OperationRecord> | Partial<OperationRecord>)[];
+};
 
 class Idle implements Behaviour {
   handle(): void {}
 }
 
-type Answer = Pick<Operation, 'result' | 'holder'>;
+type Answer = Pick<OperationRecord, 'result' | 'holder' | 'token'>;
 
 export class Churn {
   readonly #node: Node;
   readonly #registry: Registry;
   readonly #order: ChurnOrder;
-  readonly #history: Operation[] = [];
+  readonly #life: string;
+  readonly #records: RunRecord[] = [];
   readonly #failures: Map<string, number> = new Map();
   readonly #running: Promise<void>[];
   #slowestMs = 0;
@@ -44,6 +47,7 @@ export class Churn {
     this.#node = node;
     this.#registry = registry;
     this.#order = order;
+    this.#life = `${node.name} ${process.pid}`;
     this.#running = Array.from({ length: order.clients }, (_, index) =>
       this.#client(`${node.name}/${index}`),
     );
@@ -53,7 +57,9 @@ export class Churn {
     this.#over = true;
     await Promise.all(this.#running);
     return {
-      history: this.#history.map((one) => (one.end === Number.POSITIVE_INFINITY ? withoutEnd(one) : one)),
+      records: this.#records.map((one) =>
+        one.kind === 'operation' && one.end === Number.POSITIVE_INFINITY ? withoutEnd(one) : one,
+      ),
       failures: Object.fromEntries(this.#failures),
       answered: this.#answered,
       slowestMs: this.#slowestMs,
@@ -67,7 +73,8 @@ export class Churn {
       const chance = Math.random();
       if (chance < 0.55) await this.#register(client, name);
       else if (chance < 0.7) await this.#unregister(client, name);
-      else await this.#read(client, name);
+      else if (chance < 0.9) await this.#read(client, name);
+      else this.#look(name);
       await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
     }
   }
@@ -75,30 +82,25 @@ export class Churn {
   async #register(client: string, name: string): Promise<void> {
     const { runtime } = this.#node;
     const pid = runtime.spawnBehaviour(new Idle());
-    let endedAt: number | undefined;
-    let mayHold = false;
-    runtime.watchDown(pid, () => {
-      endedAt = nowMs();
-      if (mayHold) this.#exited(client, name, { pid, endedAt });
+    runtime.watchDown(pid, (reason) => {
+      const fenced = String(reason) === 'fenced';
+      this.#note({ kind: 'ended', life: this.#life, process: pid.key, at: nowMs(), fenced });
     });
     const done = await this.#ask({ client, name, type: 'register', process: pid.key }, async (wait) => {
       const outcome = await this.#registry.register(name, pid, wait);
+      const token = `${outcome.token.epoch}.${outcome.token.n}`;
       return outcome.status === 'registered'
-        ? { result: 'registered' }
-        : { result: 'taken', holder: outcome.holder.key };
+        ? { result: 'registered', token }
+        : { result: 'taken', holder: outcome.holder.key, token };
     });
-    mayHold = done.result === 'registered' || done.result === 'unknown';
-    if (mayHold && endedAt !== undefined) this.#exited(client, name, { pid, endedAt });
     // What is held is given up after a while; what may be held without our knowing, at once.
-    if (done.result === 'registered')
-      setTimeout(() => runtime.terminate(pid, 'done'), 100 + 400 * Math.random());
-    else runtime.terminate(pid, 'unused');
+    if (done.result === 'registered') setTimeout(() => this.#end(pid, 'done'), 100 + 400 * Math.random());
+    else this.#end(pid, 'unused');
   }
 
-  #exited(client: string, name: string, of: { pid: Pid; endedAt: number }): void {
-    const end = Number.POSITIVE_INFINITY;
-    const process = of.pid.key;
-    this.#history.push({ client, name, type: 'exit', process, start: of.endedAt, end, result: 'unknown' });
+  #end(pid: Pid, reason: string): void {
+    this.#note({ kind: 'ending', life: this.#life, process: pid.key, at: nowMs() });
+    this.#node.runtime.terminate(pid, reason);
   }
 
   async #unregister(client: string, name: string): Promise<void> {
@@ -110,13 +112,29 @@ export class Churn {
 
   async #read(client: string, name: string): Promise<void> {
     await this.#ask({ client, name, type: 'read' }, async (wait) => {
-      const pid = await this.#registry.whereisConsistent(name, wait);
-      return pid === undefined ? { result: 'absent' } : { result: 'found', holder: pid.key };
+      const found = await this.#registry.lookupConsistent(name, wait);
+      if (found === undefined) return { result: 'absent' };
+      const { epoch, n } = found.token;
+      return { result: 'found', holder: found.pid.key, token: `${epoch}.${n}` };
     });
   }
 
+  #look(name: string): void {
+    const { member, sessionMsLeft } = this.#registry.status();
+    const at = nowMs();
+    const found = this.#registry.lookup(name);
+    if (sessionMsLeft !== undefined)
+      this.#note({ kind: 'session', life: this.#life, at, until: at + sessionMsLeft });
+    const shown = found && { holder: found.pid.key, token: `${found.token.epoch}.${found.token.n}` };
+    this.#note({ kind: 'snapshot', life: this.#life, at, name, member, ...shown });
+  }
+
+  #note(record: RunRecord): void {
+    this.#records.push(record);
+  }
+
   async #ask(
-    what: Pick<Operation, 'client' | 'name' | 'type' | 'process'>,
+    what: Pick<OperationRecord, 'client' | 'name' | 'type' | 'process'>,
     call: (wait: { timeoutMs: number }) => Promise<Answer>,
   ): Promise<Answer> {
     const start = nowMs();
@@ -133,17 +151,19 @@ export class Churn {
       const maybe = !(error instanceof DGenError) || error.maybeExecuted === true;
       answer = { result: maybe ? 'unknown' : 'failed' };
     }
-    this.#history.push({ ...what, start, end, ...answer });
+    this.#note({ kind: 'operation', life: this.#life, ...what, start, end, ...answer });
     return answer;
   }
 }
 
-function withoutEnd({ end: _, ...rest }: Operation): Partial<Operation> {
+function withoutEnd({ end: _, ...rest }: OperationRecord): Partial<OperationRecord> {
   return rest;
 }
 
 /** The report as it came over a channel. */
 export function restored(report: PlainReport): ChurnReport {
-  const history = report.history.map((one) => ({ end: Number.POSITIVE_INFINITY, ...one }) as Operation);
-  return { ...report, history };
+  const records = report.records.map(
+    (one) => (one.kind === 'operation' ? { end: Number.POSITIVE_INFINITY, ...one } : one) as RunRecord,
+  );
+  return { ...report, records };
 }

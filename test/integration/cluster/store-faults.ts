@@ -1,9 +1,9 @@
 // What every store has to survive beneath a cluster of real processes: killed and restarted under load, away for long,
-// away for too long. Each history of calls goes to the checker of linearizability; no process may be harmed.
+// away for too long. What the clients wrote down goes to the judge of runs; no process may be harmed.
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unexplained } from '../../../src/invariants/linearize.ts';
+import { judgeRun } from '../../../src/invariants/judge-run.ts';
 import type { ChurnOrder, ChurnReport } from './churn.ts';
 import { Cluster, eventually, grantsIn, leaderOf, namesOf, type RemoteNode, showExactly } from './cluster.ts';
 import { nowMs } from './orders.ts';
@@ -67,15 +67,16 @@ async function checkUnharmed({ nodes, kept, members }: Standing): Promise<void> 
   }
 }
 
-/** Ends the load and judges it: every call was answered, and there is an order that explains all answers. */
+/** Ends the load and judges it. */
 async function judge(t: TestContext, nodes: readonly RemoteNode[]): Promise<readonly ChurnReport[]> {
   const reports = await Promise.all(nodes.map((node) => node.endChurn()));
-  const history = reports.flatMap((report) => report.history);
-  assert.equal(JSON.stringify(unexplained(history)), undefined);
+  const verdict = judgeRun(reports.flatMap((report) => report.records));
+  assert.deepEqual(verdict.violations, []);
+  assert.deepEqual(verdict.undecided, []);
   const answered = reports.reduce((sum, report) => sum + report.answered, 0);
   const slowestMs = Math.max(...reports.map((report) => report.slowestMs));
   t.diagnostic(
-    `${answered} calls answered, slowest ${slowestMs.toFixed(0)} ms; history of ${history.length} explained`,
+    `${answered} calls answered, slowest ${slowestMs.toFixed(0)} ms; ${verdict.operations} on record`,
   );
   assert.ok(answered > 100, 'there was no load');
   return reports;
@@ -204,7 +205,7 @@ async function outagePastTolerance(t: TestContext, store: FaultyStore): Promise<
   await store.bringBack();
   const fresh = await checkRecovered(t, nodes);
   const failures = failuresOf(await judge(t, nodes));
-  for (const code of Object.keys(failures)) assert.match(code, /^(unavailable|timeout)$/);
+  for (const code of Object.keys(failures)) assert.match(code, /^(unavailable|timeout|unknown_outcome)$/);
   await checkUnharmed(standing);
   await freeContested(nodes);
   await showExactly(nodes, [...kept, ...fresh]);
