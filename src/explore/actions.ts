@@ -7,7 +7,19 @@ import { type ClientOp, type Fault, type FaultRule, faults } from './scope.ts';
 import { isAnswered, isAsked } from './store.ts';
 
 export const kinds = [
-  ...(['tick', 'flush', 'restart', 'reply', 'receive', 'execute', 'pass', 'ask', 'fault', 'end', 'late'] as const),
+  ...([
+    'tick',
+    'flush',
+    'restart',
+    'reply',
+    'receive',
+    'execute',
+    'pass',
+    'ask',
+    'fault',
+    'end',
+    'late',
+  ] as const),
 ] as const;
 
 export type Kind = (typeof kinds)[number];
@@ -40,6 +52,10 @@ interface Plan {
   readonly quiet: boolean;
   readonly nodes: readonly number[];
   readonly sets: readonly (readonly number[])[];
+  /** Nodes whose store goes with the links of the same place. */
+  readonly stores: readonly (readonly number[])[];
+  readonly stays: boolean;
+  readonly until: number;
 }
 
 export class Actions {
@@ -53,7 +69,9 @@ export class Actions {
     this.#ops = scope.ops;
     this.#plans = faults.flatMap((fault, index) => {
       const rule = scope.faults[fault];
-      return rule === undefined ? [] : [{ fault, index, quiet: rule.quiet === true, ...this.#targets(fault, rule) }];
+      if (rule === undefined) return [];
+      const { quiet = false, stays = false, until = Infinity } = rule;
+      return [{ fault, index, quiet, stays, until, ...this.#targets(fault, rule) }];
     });
   }
 
@@ -153,6 +171,7 @@ export class Actions {
           c.setLinkFlag(cut, link, true);
           c.row[c.at.queues + link] = c.queues.empty;
         }
+        for (const node of this.#storesOf(target)) c.setFlag(storeCut, node, true);
         return;
       case 'lose':
         for (const link of set) c.row[c.at.queues + link] = c.queues.rest(c.queue(link));
@@ -197,8 +216,10 @@ export class Actions {
       c.setFlag(paused, target, false);
       c.setFlag(tickDue, target, true);
     } else if (fault === 'hold') for (const link of set) c.setLinkFlag(held, link, false);
-    else if (fault === 'cut') for (const link of set) c.setLinkFlag(cut, link, false);
-    else if (fault === 'storeCut') c.setFlag(storeCut, target, false);
+    else if (fault === 'cut') {
+      for (const link of set) c.setLinkFlag(cut, link, false);
+      for (const node of this.#storesOf(target)) c.setFlag(storeCut, node, false);
+    } else if (fault === 'storeCut') c.setFlag(storeCut, target, false);
     else if (fault === 'storeHold') c.setFlag(storeHeld, target, false);
   }
 
@@ -215,6 +236,10 @@ export class Actions {
 
   #setOf(fault: Fault, target: number): readonly number[] {
     return this.#plans.find((plan) => plan.fault === fault)?.sets[target] ?? [];
+  }
+
+  #storesOf(target: number): readonly number[] {
+    return this.#plans.find((plan) => plan.fault === 'cut')?.stores[target] ?? [];
   }
 
   #unanswered(fault: 'silent' | 'late', node: number): void {
@@ -293,9 +318,9 @@ export class Actions {
 
   #clients(codes: number[], quiet: boolean): void {
     const c = this.#c;
-    const { done } = c.env;
+    const { done, time } = c.env;
     this.#ops.forEach((op, index) => {
-      if ((done & (1 << index)) !== 0 || (op.quiet === true && !quiet)) return;
+      if ((done & (1 << index)) !== 0 || (op.quiet === true && !quiet) || time > (op.until ?? time)) return;
       if (op.after !== undefined && (done & (1 << op.after)) === 0) return;
       const node = c.names.indexOf(op.at);
       if (!this.#runs(node) || this.#phase(node) === 'fenced') return;
@@ -312,9 +337,9 @@ export class Actions {
     const c = this.#c;
     const { fault, index } = plan;
     const targets = ofLinks.includes(fault) ? plan.sets.map((_, at) => at) : plan.nodes;
-    if (lasting.includes(fault))
+    if (lasting.includes(fault) && !plan.stays)
       for (const target of targets) if (this.#lasts(fault, target)) codes.push(encode('end', index, target));
-    if ((c.env.left[index] ?? 0) <= 0) return;
+    if ((c.env.left[index] ?? 0) <= 0 || c.env.time > plan.until) return;
     if (fault === 'proof' || fault === 'mistake') this.#deaths(codes, plan);
     else
       for (const target of targets)
@@ -326,7 +351,8 @@ export class Actions {
     if (fault === 'pause') return c.flag(paused, target);
     if (fault === 'storeCut') return c.flag(storeCut, target);
     if (fault === 'storeHold') return c.flag(storeHeld, target);
-    return this.#setOf(fault, target).every((link) => c.linkFlag(fault === 'hold' ? held : cut, link));
+    const links = this.#setOf(fault, target).every((link) => c.linkFlag(fault === 'hold' ? held : cut, link));
+    return links && (fault !== 'cut' || this.#storesOf(target).every((node) => c.flag(storeCut, node)));
   }
 
   #mayBegin(fault: Fault, target: number): boolean {
@@ -339,7 +365,8 @@ export class Actions {
     if (c.local(target) === 0) return false;
     if (fault === 'crash') return true;
     if (fault === 'pause') return !c.flag(paused, target);
-    if (fault === 'drain') return this.#runs(target) && ['joining', 'active', 'fenced'].includes(this.#phase(target));
+    if (fault === 'drain')
+      return this.#runs(target) && ['joining', 'active', 'fenced'].includes(this.#phase(target));
     if (!isAsked(c.slot(target)) || c.flag(storeHeld, target)) return false;
     return fault === 'unavailable' || c.locals.ops.get(c.slot(target) >>> 1).kind !== 'read';
   }
@@ -360,11 +387,18 @@ export class Actions {
     }
   }
 
-  #targets(fault: Fault, rule: FaultRule): { nodes: number[]; sets: number[][] } {
+  #targets(fault: Fault, rule: FaultRule): Pick<Plan, 'nodes' | 'sets' | 'stores'> {
     const c = this.#c;
-    if (!ofLinks.includes(fault)) return { nodes: (rule.at ?? c.names).map((name) => c.names.indexOf(name)), sets: [] };
-    const names = rule.at ?? c.links.map((link) => link.name);
-    const sets = names.map((set) => set.split('+').map((one) => c.links.findIndex(({ name }) => name === one)));
-    return { nodes: [], sets };
+    if (!ofLinks.includes(fault))
+      return { nodes: (rule.at ?? c.names).map((name) => c.names.indexOf(name)), sets: [], stores: [] };
+    const names = (rule.at ?? c.links.map((link) => link.name)).map((set) => set.split('+'));
+    const linkOf = (one: string): number => c.links.findIndex(({ name }) => name === one);
+    return {
+      nodes: [],
+      sets: names.map((set) => set.filter((one) => !one.startsWith('@')).map(linkOf)),
+      stores: names.map((set) =>
+        set.filter((one) => one.startsWith('@')).map((one) => c.names.indexOf(one.slice(1))),
+      ),
+    };
   }
 }

@@ -8,7 +8,7 @@
 // Not changed: the order of maps and sets, and all counters but the ids of store operations (see local.ts).
 import { slower } from '../registry/protocol/authority.ts';
 import type { LeaderState, MemberState, Peer } from '../registry/protocol/state.ts';
-import type { Durations } from '../registry/protocol/types.ts';
+import type { Durations, Event } from '../registry/protocol/types.ts';
 import { Pid } from '../term/pid.ts';
 
 export interface Limits {
@@ -50,6 +50,8 @@ export function rebaseTimes(s: MemberState, now: number, limits: Limits): void {
     sent.push(store.undecided.sentAt);
   }
   follow.supportUntil = until(follow.supportUntil);
+  follow.owedUntil = until(follow.owedUntil);
+  follow.owedUntil = until(follow.owedUntil);
   follow.contactAt = past(follow.contactAt, limits.third);
   follow.decidesUntil = until(follow.decidesUntil);
   if (follow.sessionUntil !== null) follow.sessionUntil = until(follow.sessionUntil);
@@ -76,10 +78,9 @@ interface Rebase {
 function rebaseLeader(leader: LeaderState, by: Rebase): void {
   const { past, until, limits } = by;
   leader.renewedAt = past(leader.renewedAt, limits.hold);
-  (leader as { claimedAt: number }).claimedAt = past(leader.claimedAt, Math.max(limits.session, limits.lease));
+  leader.beganAt = past(leader.beganAt, Math.max(limits.session, limits.hold));
   leader.dropsAskedAt = past(leader.dropsAskedAt, limits.third);
-  // `Infinity` where it is not lonely.
-  leader.lonelySince = past(leader.lonelySince, limits.lease);
+  if (leader.yieldUntil !== -Infinity) leader.yieldUntil = until(leader.yieldUntil);
   leader.tickedAt = past(leader.tickedAt, limits.third);
   leader.graceUntil = until(leader.graceUntil);
   for (const peer of leader.peers.values()) rebasePeer(peer, by);
@@ -94,9 +95,38 @@ function rebasePeer(peer: Peer, { past, limits }: Rebase): void {
   peer.adoptedAt = past(peer.adoptedAt, limits.third);
 }
 
+/**
+ * Numbers of heartbeats that nothing can mention any more. Links keep the order, and each number is answered once: when
+ * the answer to one has come, those before it were answered, or lost on either way. So they are forgotten; and where no
+ * number is open, none is under way in this epoch, and counting begins anew. The window of 16 is that of the protocol,
+ * which deletes by number.
+ */
+export function forgetNumbers(before: MemberState, event: Event, after: MemberState): void {
+  const { follow, leader } = after;
+  if (event.type === 'message' && event.to === before.self) {
+    const { message, from } = event;
+    const peer = leader?.peers.get(from);
+    const heard = !before.dead.has(from) && before.phase !== 'fenced';
+    if (heard && message.type === 'pong' && message.epoch === leader?.epoch && peer !== undefined) {
+      forgetUpTo(peer.pings, Math.max(message.ping, peer.ping - 16));
+      if (peer.pings.size === 0) peer.ping = 0;
+    }
+    if (heard && message.type === 'grant' && message.epoch === follow.promised && from === follow.leader)
+      forgetUpTo(follow.nonces, message.nonce);
+  }
+  forgetUpTo(follow.nonces, follow.nonce - 16);
+  if (follow.nonces.size === 0) follow.nonce = 0;
+  for (const peer of leader?.peers.values() ?? []) forgetUpTo(peer.pings, peer.ping - 16);
+}
+
+function forgetUpTo(numbers: Map<number, number>, last: number): void {
+  for (const number of numbers.keys()) if (number <= last) numbers.delete(number);
+}
+
 /** One text for equal values; maps and sets in their order. */
 export function textOf(value: unknown): string {
-  if (value === null || typeof value !== 'object') return typeof value === 'string' ? `'${value}'` : String(value);
+  if (value === null || typeof value !== 'object')
+    return typeof value === 'string' ? `'${value}'` : String(value);
   if (Array.isArray(value)) {
     let text = '[';
     for (const one of value) text += `${textOf(one)},`;

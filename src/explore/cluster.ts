@@ -283,8 +283,7 @@ export class Cluster {
       const local = this.local(node);
       if (local === 0 || !this.locals.facts(local).authority) continue;
       const { self } = this.locals.facts(local);
-      if (first !== null)
-        return { invariant: 'one-authority', what: `${first} and ${self} may both decide` };
+      if (first !== null) return { invariant: 'one-authority', what: `${first} and ${self} may both decide` };
       first = self;
     }
     return this.ghosts.check(this.row[this.at.ghost] as number, this.runs);
@@ -354,7 +353,8 @@ export class Cluster {
     const slot = this.slot(node);
     this.row[this.at.slots + node] = 0;
     if (!isAsked(slot) || (this.scope.faults.late?.times ?? 0) === 0) return;
-    if (this.locals.ops.get(slot >>> 1).kind !== 'read') this.setEnv({ late: [...this.env.late, slot >>> 1] });
+    if (this.locals.ops.get(slot >>> 1).kind !== 'read')
+      this.setEnv({ late: [...this.env.late, slot >>> 1] });
   }
 
   #change(op: number): number {
@@ -373,7 +373,7 @@ export class Cluster {
     const running = new Map<MemberKey, MemberAt>();
     for (let node = 0; node < this.count; node++)
       if (this.local(node) !== 0) {
-        const state = this.locals.state(this.local(node));
+        const state = this.locals.look(this.local(node));
         running.set(state.self, { state, now: 0 });
       }
     return running;

@@ -12,8 +12,32 @@ const events = [
 ] as const;
 
 const messages = [
-  ...['follow', 'ping', 'grant', 'adopt', 'stream', 'answers', 'expect', 'drop', 'lost', 'result', 'resigned'],
-  ...['farewell', 'hello', 'promise', 'pong', 'ack', 'resend', 'requests', 'read', 'goodbye', 'stale', 'pull'],
+  ...[
+    'follow',
+    'ping',
+    'grant',
+    'adopt',
+    'stream',
+    'answers',
+    'expect',
+    'drop',
+    'lost',
+    'result',
+    'resigned',
+  ],
+  ...[
+    'farewell',
+    'hello',
+    'promise',
+    'pong',
+    'ack',
+    'resend',
+    'requests',
+    'read',
+    'goodbye',
+    'stale',
+    'pull',
+  ],
   'pulled',
 ] as const;
 
@@ -41,9 +65,17 @@ const lapses: readonly string[] = [
 ];
 
 const office: readonly string[] = [
-  ...['taken', 'complete', 'complete with names reserved', 'lost', 'handed over', 'resigned for want of support'],
+  ...[
+    'taken',
+    'complete',
+    'complete with names reserved',
+    'lost',
+    'handed over',
+    'yields for want of support',
+  ],
   ...['undecided claim', 'undecided renewal', 'undecided applied', 'undecided refused', 'eviction sent'],
   ...['established grows', 'established shrinks', 'authority without the store', 'undecided write repeated'],
+  ...['contested', 'contest is over'],
 ];
 
 const replies: readonly string[] = [
@@ -109,13 +141,14 @@ export class Coverage {
     const { follow, store, leader } = state;
     if (follow.leader !== null && follow.leader !== state.self && follow.supportUntil === 0)
       this.note('lapse support');
-    if (follow.stoodBack && follow.standBackUntil === 0) this.note('lapse stand back');
+    if (before.standsBack && !after.standsBack) this.note('lapse stand back');
     if (follow.claimAt === 0) this.note('lapse claim wait');
     const { durations } = state.config;
     if (leader !== null && !storeLeaseHolds(state, leader, 0)) {
       this.note('lapse store lease');
       if (after.authority) this.note('office authority without the store');
-      if (-leader.renewedAt >= durations.toleranceMs * (1 - durations.clockRateBound)) this.note('lapse tolerance');
+      if (-leader.renewedAt >= durations.toleranceMs * (1 - durations.clockRateBound))
+        this.note('lapse tolerance');
     }
     if (before.leads && -store.movedAt >= lengthen(durations.holdMs, durations)) this.note('lapse hold');
   }
@@ -169,8 +202,10 @@ export class Coverage {
     }
     const tellsAll = effects.some((one) => one.type === 'send' && one.message.type === 'resigned');
     if (was !== null && !was.stopped && is === null && tellsAll) this.note('office handed over');
-    if (was !== null && !was.stopped && is?.stopped && after.phase === 'active')
-      this.note('office resigned for want of support');
+    if (was?.yieldUntil === -Infinity && is !== null && is.yieldUntil !== -Infinity)
+      this.note('office yields for want of support');
+    if (is?.contested && was?.contested !== true) this.note('office contested');
+    if (was?.contested && is?.contested === false) this.note('office contest is over');
   }
 }
 

@@ -229,7 +229,8 @@ function goneNow(ghost: Ghost, call: Call, by: Judging): Ghost {
   const mine = (one: Registration): boolean => one.key === call.key && call.before.includes(tell(one));
   for (const one of ghost.registrations) {
     // What this very step removes at its host is let go by it.
-    const kept = one.member !== by.event.member || by.event.after?.hosted.has(`${one.key} ${tell(one)}`) === true;
+    const kept =
+      one.member !== by.event.member || by.event.after?.hosted.has(`${one.key} ${tell(one)}`) === true;
     if (mine(one) && one.held && kept && by.event.runs(one.member))
       by.broken.push({
         invariant: 'consistent',

@@ -1,15 +1,16 @@
 // One member on its own: its canonical states, numbered, and a table of what each event does in each of them. A step of
 // the real `step` is executed once for each situation that differs; the enumeration of the cluster then only looks up.
 // A state is kept as the numbers of its parts, which most states share.
+
+import { type Broken, forward, ownNames } from '../invariants/state.ts';
 import { hasAuthority } from '../registry/protocol/authority.ts';
 import { step } from '../registry/protocol/member.ts';
 import { createMember, type LeaderState, type MemberState, type Peer } from '../registry/protocol/state.ts';
 import type { Config, Effect, Event, MemberKey, Result, StoreOp } from '../registry/protocol/types.ts';
 import { nodeOf } from '../registry/protocol/types.ts';
-import { type Broken, forward, ownNames } from '../invariants/state.ts';
-import { copyOf, type Limits, rebaseTimes, textOf } from './canonical.ts';
+import { copyOf, forgetNumbers, type Limits, rebaseTimes, textOf } from './canonical.ts';
 import type { Coverage } from './coverage.ts';
-import { IntList, Interner, PairTable } from './tables.ts';
+import { Interner, IntList, PairTable } from './tables.ts';
 
 export interface Reply {
   readonly id: number;
@@ -51,6 +52,7 @@ export interface Facts {
   readonly sessionRuns: boolean;
   readonly goodbye: boolean;
   readonly flushAsked: boolean;
+  readonly standsBack: boolean;
   readonly dead: ReadonlySet<MemberKey>;
   /** Registrations recorded here, as text: `key epoch.n pid`. */
   readonly hosted: ReadonlySet<string>;
@@ -124,38 +126,40 @@ export class Locals {
   facts(local: number): Facts {
     const known = this.#facts[local];
     if (known !== undefined) return known;
-    const facts = factsOf(this.state(local));
+    const facts = factsOf(this.look(local));
     this.#facts[local] = facts;
     return facts;
   }
 
   /** A copy of the state; its now is 0. */
   state(local: number): MemberState {
+    return this.#view(local, copyOf);
+  }
+
+  /** To look at: it shares its parts with other states. */
+  look(local: number): MemberState {
+    return this.#view(local, (part) => part);
+  }
+
+  #view(local: number, take: (part: unknown) => unknown): MemberState {
     const [head, store, follow, replica, host, leader, ...peers] = this.#states
       .get(local)
-      .map((part) => copyOf(this.#parts.get(part)));
-    const rest = head as Omit<MemberState, 'config' | 'store' | 'follow' | 'replica' | 'host' | 'leader'>;
-    const state = {
-      config: this.#options.configOf(nodeOf(rest.self)),
-      ...rest,
-      store,
-      follow,
-      replica,
-      host,
-      leader,
-    } as MemberState;
-    if (state.leader !== null)
-      (state.leader as { peers: Map<MemberKey, Peer> }).peers = new Map(
-        (peers as Peer[]).map((peer) => [peer.key, peer]),
-      );
-    return state;
+      .map((part) => take(this.#parts.get(part)));
+    const rest = head as Pick<MemberState, 'self'>;
+    const office =
+      leader === null
+        ? null
+        : { ...(leader as object), peers: new Map((peers as Peer[]).map((peer) => [peer.key, peer])) };
+    const config = this.#options.configOf(nodeOf(rest.self));
+    return { config, ...rest, store, follow, replica, host, leader: office } as MemberState;
   }
 
   #run(local: number, event: number): number {
     const state = this.state(local);
-    const before = this.state(local);
+    const before = this.look(local);
     const what = this.events.get(event);
     const effects = this.#execute(state, what);
+    forgetNumbers(before, what, state);
     this.#options.coverage.stepped({ before, event: what, effects, after: state });
     const broken = forward(before, state) ?? ownNames(state);
     const output = this.#outputOf(state, effects, broken);
@@ -193,7 +197,8 @@ export class Locals {
       else if (effect.type === 'fence') fenced = effect.pids.map((pid) => pid.key);
       else if (effect.type === 'end') ended.push(effect.pid.key);
       else if (effect.type === 'left') left = true;
-      else if (effect.type === 'alarm') alarm = { invariant: 'answers', what: `${state.self}: ${effect.what}` };
+      else if (effect.type === 'alarm')
+        alarm = { invariant: 'answers', what: `${state.self}: ${effect.what}` };
     }
     const plain = replies.length + ended.length === 0 && fenced === null && !left;
     return { sends, op, replies, fenced, ended, left, broken: broken ?? alarm, plain };
@@ -249,6 +254,7 @@ function factsOf(state: MemberState): Facts {
     sessionRuns: !fenced && until !== null && until > 0,
     goodbye: state.follow.goodbye,
     flushAsked: state.flushAsked,
+    standsBack: state.follow.standBackUntil > 0,
     dead: new Set(state.dead.keys()),
     hosted,
     hostedText: [...hosted].join(';'),

@@ -30,7 +30,11 @@ interface Arguments {
 interface Told extends Omit<Found, 'violations'> {
   readonly seconds: number;
   readonly megabytes: number;
-  readonly violations: readonly { readonly invariant: string; readonly what: string; readonly story: string }[];
+  readonly violations: readonly {
+    readonly invariant: string;
+    readonly what: string;
+    readonly story: string;
+  }[];
 }
 
 function parse(args: readonly string[]): Arguments {
@@ -63,9 +67,13 @@ function runOne(scope: Scope, stopAtFirst: boolean): void {
 
 function runChild(scope: Scope, args: Arguments): Promise<Told> {
   const flags = ['--child', scope.name, ...(args.stopAtFirst ? ['--stop-at-first'] : [])];
-  const child = spawn(process.execPath, ['--max-old-space-size=8000', fileURLToPath(import.meta.url), ...flags], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-old-space-size=8000', fileURLToPath(import.meta.url), ...flags],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
@@ -97,7 +105,9 @@ function tellRow(scope: Scope, told: Told): string {
 }
 
 function tellFaults(scope: Scope): string {
-  const all = Object.entries(scope.faults).map(([fault, { times }]) => (times === 1 ? fault : `${fault} ×${times}`));
+  const all = Object.entries(scope.faults).map(([fault, { times }]) =>
+    times === 1 ? fault : `${fault} ×${times}`,
+  );
   return all.join(', ');
 }
 
@@ -126,7 +136,8 @@ async function main(args: Arguments): Promise<number> {
       violations.push(...broken);
       console.log(tellRow(scope, told));
       for (const one of told.violations) {
-        if (args.quiet || !broken.some((line) => line.startsWith(`${scope?.name}: ${one.invariant}:`))) continue;
+        if (args.quiet || !broken.some((line) => line.startsWith(`${scope?.name}: ${one.invariant}:`)))
+          continue;
         console.log(`${scope.name} BROKE ${one.invariant}: ${one.what}\n${one.story}`);
         console.log(`repeat: npm run explore -- --config ${scope.name} --stop-at-first`);
       }
@@ -136,7 +147,10 @@ async function main(args: Arguments): Promise<number> {
   return close(args, { all, violations });
 }
 
-function close(args: Arguments, { all, violations }: { all: readonly Told[]; violations: readonly string[] }): number {
+function close(
+  args: Arguments,
+  { all, violations }: { all: readonly Told[]; violations: readonly string[] },
+): number {
   const taken = new Set(all.flatMap((told) => told.taken));
   const unreached = args.only.length > 0 ? [] : transitions.filter((one) => !taken.has(one));
   const states = all.reduce((sum, told) => sum + told.states, 0);

@@ -1,5 +1,5 @@
 // The messages on links, each queue a number: pushing and taking the first are looked up.
-import { IntList, Interner, PairTable } from './tables.ts';
+import { Interner, IntList, PairTable } from './tables.ts';
 
 export class Queues {
   readonly #queues: Interner<readonly number[]> = new Interner();

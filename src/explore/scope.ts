@@ -1,7 +1,8 @@
 // What a configuration enumerates: who takes part, how their clocks go, from where it starts, what clients ask, what goes
 // wrong and how often, and for how long. Everything that is not limited here is tried in every order.
-import type { Durations } from '../registry/protocol/types.ts';
+
 import type { InvariantName } from '../invariants/catalogue.ts';
+import type { Durations } from '../registry/protocol/types.ts';
 
 export const faults = [
   /** A node stops at once, with all its processes. */
@@ -12,7 +13,7 @@ export const faults = [
   'pause',
   /** Messages of a link wait until it is released. */
   'hold',
-  /** What is under way on a link is lost, and what is sent until it heals. */
+  /** What is under way on a link is lost, and what is sent until it heals; of `@A`, the store refuses what A asks. */
   'cut',
   /** The first message of a link is lost. */
   'lose',
@@ -43,12 +44,16 @@ export type Fault = (typeof faults)[number];
 
 /**
  * `times`: how often at most. `at`: nodes, or links as `A>B`, several that go together joined by `+`; everywhere if
- * missing. `quiet`: only where nothing else can happen at this instant.
+ * missing. `quiet`: only where nothing else can happen at this instant. `stays`: what lasts does not end. `until`:
+ * it begins no later than that quantum; a cluster at rest repeats itself every two quanta, with each renewal, so a first
+ * fault that may come in the first two may come at any time.
  */
 export interface FaultRule {
   readonly times: number;
   readonly at?: readonly string[];
   readonly quiet?: boolean;
+  readonly stays?: boolean;
+  readonly until?: number;
 }
 
 export interface ClientOp {
@@ -60,6 +65,7 @@ export interface ClientOp {
   /** Index of the operation that must have been asked before: for `exit` and `cancel` the one that it is about. */
   readonly after?: number;
   readonly quiet?: boolean;
+  readonly until?: number;
 }
 
 /** Deterministic steps that lead to the place where the enumeration starts. */
@@ -68,6 +74,8 @@ export type RootStep =
   | { readonly ask: ClientOp }
   /** Runs until all that run are active, established, at rest. */
   | 'settle'
+  /** Runs until nothing more happens at this instant. */
+  | 'instant'
   /** Quanta that pass with nothing going wrong. */
   | { readonly pass: number }
   | { readonly fault: Fault; readonly at: string }

@@ -1,10 +1,10 @@
 // The store of an enumeration: its contents numbered, and a table of what each operation does to them. What a node has
 // asked it is one number: nothing, an operation that was not executed yet, or the event that its answer will be.
-import { evicted, type Broken, boundedStore, type MemberAt } from '../invariants/state.ts';
+import { type Broken, boundedStore, evicted, type MemberAt } from '../invariants/state.ts';
 import type { LeaderRecord, MemberKey, StoreOp, StoreOutcome } from '../registry/protocol/types.ts';
 import { textOf } from './canonical.ts';
 import type { Locals } from './local.ts';
-import { IntList, Interner, PairTable } from './tables.ts';
+import { Interner, IntList, PairTable } from './tables.ts';
 
 export interface Contents {
   readonly record: LeaderRecord | null;

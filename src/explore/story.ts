@@ -1,11 +1,12 @@
 // A way through an enumeration, told step by step: who did what, what came of it, and what each clock showed. The way is
 // walked once more, on a cluster of its own.
+
+import { hasAuthority } from '../registry/protocol/authority.ts';
+import type { Event, StoreOp } from '../registry/protocol/types.ts';
 import { Actions, decode, encode } from './actions.ts';
 import { Cluster } from './cluster.ts';
-import { prepare } from './root.ts';
-import type { Event, StoreOp } from '../registry/protocol/types.ts';
-import { hasAuthority } from '../registry/protocol/authority.ts';
 import type { Output } from './local.ts';
+import { prepare } from './root.ts';
 import { faults, type Scope } from './scope.ts';
 
 export function tellStory(scope: Scope, path: readonly number[]): string {
@@ -78,9 +79,11 @@ function tellOp(op: StoreOp): string {
   return `write(epoch ${epoch}, leader ${leader}, renewal ${renewals}, established ${established.join(' ')}${removed})`;
 }
 
-function tellStep(cluster: Cluster, step: { node: number; event: Event; output: Output }): string {
+export function tellStep(cluster: Cluster, step: { node: number; event: Event; output: Output }): string {
   const { event, output, node } = step;
-  const did: string[] = output.sends.map(({ to, event: sent }) => `${tellEvent(cluster.locals.events.get(sent))} to ${to}`);
+  const did: string[] = output.sends.map(
+    ({ to, event: sent }) => `${tellEvent(cluster.locals.events.get(sent))} to ${to}`,
+  );
   if (output.op !== 0) did.push(`asks the store: ${tellOp(cluster.locals.ops.get(output.op))}`);
   for (const { id, result } of output.replies) did.push(`answers call ${id}: ${brief(result)}`);
   if (output.fenced !== null) did.push(`fences itself, and ends ${output.fenced.join(' ') || 'nobody'}`);
