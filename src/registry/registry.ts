@@ -12,6 +12,7 @@ import type { RegistryNode } from './host-node.ts';
 import { LocalRegistries } from './local-registries.ts';
 import { registerTag } from './member.ts';
 import type { RegistryOptions } from './options.ts';
+import { presumedGone } from './protocol/contest.ts';
 import type { Entry } from './protocol/messages.ts';
 import type { MemberState } from './protocol/state.ts';
 import type { Result } from './protocol/types.ts';
@@ -400,17 +401,16 @@ export class Registry {
 
   /**
    * An operator's word that the leader runs no more and never will, for when nothing proves it and nobody may claim before the
-   * tolerance: this member then claims the office, and the names of that leader are free at once. **If the leader lives, its names
-   * may have two owners until its session has lapsed.** Returns the member that it was about, or `undefined` when none is known, or
-   * this member leads itself. Throws `closed`.
+   * hold is over: this member then claims the office, and the names of that leader are free at once. Where it has the office, but
+   * may not use it, since an earlier leader may be at work without the store, the word is about all established members that have
+   * not let go of that one. **If they live, their names may have two owners until their sessions have lapsed.** Returns the members
+   * that it was about: none where no leader is known, or this member leads. Throws `closed`.
    */
-  forceClaim(): MemberId | undefined {
+  forceClaim(): MemberId[] {
     const driver = this.#driver;
-    const { store, follow, leader, self } = driver.state;
-    const lost = store.view?.record?.leader ?? follow.leader;
-    if (lost === null || lost === self || leader !== null) return undefined;
-    driver.dispatch({ type: 'provenDead', member: lost });
-    return [nodeOf(lost), this.memberName];
+    const gone = presumedGone(driver.state);
+    for (const member of gone) driver.dispatch({ type: 'provenDead', member });
+    return gone.map((member) => [nodeOf(member), this.memberName]);
   }
 
   /** Resolves when the member serves. Rejects with `unavailable` after `timeoutMs`, or `closed`. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasAuthority } from '../../src/registry/protocol/authority.ts';
+import { presumedGone } from '../../src/registry/protocol/contest.ts';
 import { leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
 
 const decides = (s: Script, name: string): boolean =>
@@ -117,6 +118,19 @@ test('what is owed to the leader before last is not forgotten with the last', ()
   assert.equal(decides(s, 'B'), true);
   assert.equal(decides(s, 'D'), false);
   s.until('D decides', () => decides(s, 'D'), 2 * leaseMs);
+});
+
+test('an operator’s word about all the others ends the contest', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('A', 'B', 'C');
+  const kept = s.hold('C', 'x');
+  const gone = [s.cluster.crash('A'), s.cluster.crash('B')];
+  s.until('C has claimed', () => contests(s, 'C'));
+  assert.deepEqual(presumedGone(s.state('C')), gone);
+  for (const member of presumedGone(s.state('C'))) s.cluster.proveDead(member, s.node('C'));
+  assert.equal(s.answer(s.register('C', 'y'), leaseMs), 'registered');
+  assert.deepEqual(presumedGone(s.state('C')), []);
+  assert.equal(kept.alive, true);
 });
 
 test('while a change of the list is undecided both lists must agree', () => {

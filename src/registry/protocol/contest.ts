@@ -4,8 +4,8 @@
 // free, which means that they support no earlier leader and never will: with both of them missing, that leader is below
 // its quota for good. Each such set has two members, each quota leaves out one, so they have a member in common.
 import { lengthen, quotaFrom, slower } from './authority.ts';
-import type { Context, LeaderState } from './state.ts';
-import type { LeaderRecord } from './types.ts';
+import type { Context, LeaderState, MemberState } from './state.ts';
+import type { LeaderRecord, MemberKey } from './types.ts';
 
 /** What a claim that replaces `old` says, by the reason that it has. */
 export function claimIsContested(
@@ -50,4 +50,19 @@ function isOver(c: Context, leader: LeaderState): boolean {
   if (c.now >= leader.beganAt + lengthen(longest.holdMs, longest)) return true;
   const free = established.filter((member) => leader.peers.get(member)?.free === true && member !== s.self);
   return free.length + (counts && isFree(c) ? 1 : 0) >= 2;
+}
+
+/**
+ * Whose end an operator vouches for who wants this member to lead: the leader; or, where this member has the contested office,
+ * all of the established that have not let go of earlier ones. Nobody where it leads already, or knows of no leader.
+ */
+export function presumedGone(s: MemberState): readonly MemberKey[] {
+  const { leader, follow, store } = s;
+  if (leader === null) {
+    const lost = store.view?.record?.leader ?? follow.leader;
+    return lost === null || lost === s.self ? [] : [lost];
+  }
+  if (!leader.contested) return [];
+  const { established } = leader.record;
+  return established.filter((member) => member !== s.self && leader.peers.get(member)?.free !== true);
 }
