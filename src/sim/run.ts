@@ -62,7 +62,7 @@ export interface Parts {
 }
 
 /** The longest wait of the protocol is that of a newcomer while sessions may be held; then a take-over after a double fault. */
-export function restWithinMs(options: Options): number {
+function restWithinMs(options: Options): number {
   const { holdMs, sessionMs, leaseMs } = longestDurations(options);
   return holdMs + 2 * sessionMs + 8 * leaseMs;
 }

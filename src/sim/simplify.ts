@@ -4,7 +4,7 @@ import type { Action, FaultAction } from './actions.ts';
 import { isDeed } from './actions.ts';
 import { nodeNameOf, twinOf } from './machine.ts';
 import { nodeNames, type Options } from './options.ts';
-import { machinesOf, namesOf } from './plan.ts';
+import { namesOf } from './plan.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Runs with one option made plain. */
@@ -169,9 +169,4 @@ export function sooner(scenario: Scenario, index: number): Scenario | null {
     ...scenario,
     actions: actions.map((one, at) => (at < index ? one : { ...one, at: one.at - by })),
   };
-}
-
-/** The machines that the actions are about. */
-export function machinesIn(scenario: Scenario): string[] {
-  return machinesOf(scenario.options, scenario.actions);
 }
