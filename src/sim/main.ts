@@ -9,6 +9,7 @@ import { type RunResult, runScenario } from './run.ts';
 import { decodeScenario, drawScenario, encodeScenario, type Scenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { tellStory } from './story.ts';
+import { wholeCommand } from './whole/command.ts';
 
 const usage = `node src/sim/main.ts [--seeds N] [--first S] [--workers N] [--json] [--no-shrink] ...
   --seeds N        how many seeds to run, from --first on (default 100)
@@ -24,6 +25,7 @@ const usage = `node src/sim/main.ts [--seeds N] [--first S] [--workers N] [--jso
   --all            heartbeats, too
   --shrink S       make the failing seed S smaller, and tell its story
   --seconds N      for making it smaller at most (default 60)
+  --whole          nodes with everything that is in them instead: --whole --help
   --replay WHAT    run a scenario, as --shrink prints it, or a file with one, and tell its story`;
 
 interface Arguments {
@@ -192,6 +194,7 @@ function tellTally(tally: Tally, wanted: Arguments, seconds: number): void {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--whole')) return wholeCommand(args);
   if (args.includes('--help')) {
     console.log(usage);
     return 0;

@@ -122,7 +122,10 @@ export class Sink extends GenServer {
   }
 
   handleInfo(message: unknown): void {
-    if (!(message instanceof Tuple)) return this.#watch.broken('terms', `a sink got ${inspect(message)}`);
+    if (!(message instanceof Tuple)) {
+      this.#watch.broken('terms', `a sink got ${inspect(message)}`);
+      return;
+    }
     const [from, number, payload, text] = message.elements as [Pid, number, unknown, string];
     const last = this.#last.get(from.key) ?? 0;
     if (number <= last) this.#watch.broken('terms', `${from.key} sent ${number}, which came after ${last}`);
@@ -153,7 +156,9 @@ export function recordedVia(desk: Desk, name: string): ViaName {
           if (said === 'no') return { result: 'failed' };
           ledger.owns(desk, name, pid);
           const entry = registry.lookup(name);
-          return entry?.pid.equals(pid) ? { result: 'registered', token: entry.token } : { result: 'registered' };
+          return entry?.pid.equals(pid)
+            ? { result: 'registered', token: entry.token }
+            : { result: 'registered' };
         });
         if (failure !== undefined) throw (failure as { error: unknown }).error;
         return said;

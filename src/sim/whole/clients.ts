@@ -111,7 +111,8 @@ export class Clients {
     if (answer === undefined) return false;
     const [sum, echo] = answer as [number, unknown];
     sums.acknowledged(name, by, sum);
-    if (!equals(echo, payload)) desk.watch.broken('terms', `${inspect(payload)} came back as ${inspect(echo)}`);
+    if (!equals(echo, payload))
+      desk.watch.broken('terms', `${inspect(payload)} came back as ${inspect(echo)}`);
     return true;
   }
 
@@ -159,7 +160,8 @@ export class Clients {
       return answer;
     } catch (error) {
       const code = error instanceof DGenError ? error.code : String(error);
-      if (!expected.has(code)) desk.watch.broken('calls', `${life.node}: ${label}: ${(error as Error).stack}`);
+      if (!expected.has(code))
+        desk.watch.broken('calls', `${life.node}: ${label}: ${(error as Error).stack}`);
       ledger.count(`call ${code}`);
       return undefined;
     }
@@ -202,7 +204,10 @@ export class Clients {
   async #lookUp(desk: Desk, name: string): Promise<void> {
     const found = desk.registry.lookup(name);
     if (found !== undefined && !desk.ledger.isCandidate(name, found.pid))
-      desk.watch.broken('snapshots', `${desk.life.node} shows ${found.pid.key} for ${name}, which never asked`);
+      desk.watch.broken(
+        'snapshots',
+        `${desk.life.node} shows ${found.pid.key} for ${name}, which never asked`,
+      );
   }
 
   async #unregister(desk: Desk, name: string): Promise<void> {
@@ -223,7 +228,8 @@ export class Clients {
 
   async #kill(desk: Desk, name: string): Promise<void> {
     const pid = desk.registry.whereis(name);
-    if (pid !== undefined) desk.runtime.exit(pid, this.#draw.pick([atom('kill'), 'by hand', atom('shutdown')]));
+    if (pid !== undefined)
+      desk.runtime.exit(pid, this.#draw.pick([atom('kill'), 'by hand', atom('shutdown')]));
   }
 
   async #crash(desk: Desk, name: string): Promise<void> {

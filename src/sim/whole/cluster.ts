@@ -49,7 +49,9 @@ export function createCluster(options: WholeOptions): Cluster {
   const notices = new Notices(watch);
   const sums = new Sums(watch);
   const places = new Places({ options, time, story, watch, net, storeFaults, witness, ledger });
-  const names = Array.from({ length: options.names }, (_, index) => (index === 0 ? `${keptPrefix}0` : `x${index}`));
+  const names = Array.from({ length: options.names }, (_, index) =>
+    index === 0 ? `${keptPrefix}0` : `x${index}`,
+  );
   const clients = new Clients({
     names,
     clientsPerNode: options.clientsPerNode,

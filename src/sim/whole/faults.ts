@@ -70,29 +70,34 @@ export class Faults {
       case 'crash':
       case 'powerOff':
         places.crash(place, kind === 'powerOff');
-        return this.#mayComeBack(place, this.#draw.between(5, 2_500));
+        this.#mayComeBack(place, this.#draw.between(5, 2_500));
+        break;
       case 'close':
-        return this.#close(place);
+        this.#close(place);
+        break;
       case 'pause':
-        return this.#pause(place, lasts);
-      case 'partition':
-        return this.#cut(this.#pairsOfSides(), lasts);
-      case 'isolate':
-        return this.#cut(this.#pairsOf(place), lasts);
-      case 'oneWay':
-        return this.#cut(place === other ? [] : [[place.name, other.name]], lasts);
+        this.#pause(place, lasts);
+        break;
       case 'stall':
       case 'reset':
-        return this.#disturb(kind, lasts);
+        this.#disturb(kind, lasts);
+        break;
       case 'refuse':
-        return this.#refuse(place, other, lasts);
+        this.#refuse(place, other, lasts);
+        break;
       case 'storeOutage':
-        return this.#cutStore('*', lasts);
       case 'storeCut':
-        return this.#cutStore(place.name, lasts);
+        this.#cutStore(kind === 'storeCut' ? place.name : '*', lasts);
+        break;
       default:
-        kind satisfies never;
+        this.#cut(this.#pairs(kind, place, other), lasts);
     }
+  }
+
+  #pairs(kind: 'partition' | 'isolate' | 'oneWay', place: Place, other: Place): Pair[] {
+    if (kind === 'partition') return this.#pairsOfSides();
+    if (kind === 'isolate') return this.#pairsOf(place);
+    return place === other ? [] : [[place.name, other.name]];
   }
 
   /** Often the leader. */

@@ -2,8 +2,8 @@
 // owned what; every call under way. Judged as it is written where that is possible, and by `judge` at the end.
 import { DGenError } from '../../errors/error.ts';
 import { judgeHistory, type Operation } from '../../invariants/linearize.ts';
-import { compareTokens, type FencingToken } from '../../registry/index.ts';
 import type { LocalRuntime } from '../../process/index.ts';
+import { compareTokens, type FencingToken } from '../../registry/index.ts';
 import type { Pid } from '../../term/index.ts';
 import { atom } from '../../term/index.ts';
 import type { Life } from './life.ts';
@@ -71,7 +71,9 @@ export class Ledger {
   }
 
   get callsOpen(): readonly string[] {
-    return [...this.#open].filter(({ life }) => life.alive).map(({ life, label }) => `${life.node}: ${label}`);
+    return [...this.#open]
+      .filter(({ life }) => life.alive)
+      .map(({ life, label }) => `${life.node}: ${label}`);
   }
 
   /** Follows a call on a node until it settles: in time, by the clock of that node, not counting the time that it stood still. */

@@ -42,6 +42,8 @@ export class Notices {
 
   /** Nobody waits for one whose target has ended for long; `still` are those on living nodes that do. */
   get still(): readonly string[] {
-    return this.#known.filter(({ life, isOver }) => life.alive && !isOver).map(({ life, what }) => `${life.node}: ${what}`);
+    return this.#known
+      .filter(({ life, isOver }) => life.alive && !isOver)
+      .map(({ life, what }) => `${life.node}: ${what}`);
   }
 }

@@ -1,7 +1,8 @@
 // The nodes of a run: each place has a name, a machine, and at any time at most one life in which a real `Node` runs, put
 // together over the simulated host, transport and store. Boots, crashes, closes, pauses.
-import type { Log } from '../../host/ports.ts';
+
 import { DGenError } from '../../errors/error.ts';
+import type { Log } from '../../host/ports.ts';
 import { composeNode } from '../../node/compose.ts';
 import { Node } from '../../node/node.ts';
 import type { Registry } from '../../registry/index.ts';
@@ -146,8 +147,8 @@ export class Places {
   }
 
   async #run(place: Place, life: Life): Promise<void> {
-    const node = await this.#persist(place, life, 'node', () => this.#startNode(place, life));
-    const registry = await this.#persist(place, life, 'registry', () =>
+    const node = await this.#persist(place, 'node', () => this.#startNode(place, life));
+    const registry = await this.#persist(place, 'registry', () =>
       node.registry(registryName, this.#parts.options.registry),
     );
     const { watch, witness, ledger, options } = this.#parts;
@@ -195,7 +196,8 @@ export class Places {
   }
 
   /** Tries again while the store, or the other members, do not let it. */
-  async #persist<T>(place: Place, life: Life, what: string, start: () => Promise<T>): Promise<T> {
+  async #persist<T>(place: Place, what: string, start: () => Promise<T>): Promise<T> {
+    const { timers } = (place.life as Life).host;
     for (;;) {
       try {
         return await start();
@@ -203,7 +205,7 @@ export class Places {
         if (!(error instanceof DGenError) || !bootMayFailWith.has(error.code)) throw error;
         this.#note(place, `${what} does not start: ${error.message}`);
       }
-      await new Promise<void>((resolve) => life.host.timers.after(this.#draw.between(50, 400), resolve));
+      await new Promise<void>((resolve) => timers.after(this.#draw.between(50, 400), resolve));
     }
   }
 

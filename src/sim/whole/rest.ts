@@ -126,7 +126,8 @@ async function closeAll(cluster: Cluster): Promise<void> {
   const { places, time, watch, options } = cluster;
   const lives = places.all.map(({ life }) => life);
   cluster.stopSampling();
-  if (options.closeAtOnce) await settled(cluster, Promise.all(places.all.map((place) => places.close(place))));
+  if (options.closeAtOnce)
+    await settled(cluster, Promise.all(places.all.map((place) => places.close(place))));
   else for (const place of places.all) await settled(cluster, places.close(place));
   await time.runUntil(time.now + silenceWithinMs, () => time.pending === 0);
   for (const life of lives) {
@@ -135,7 +136,8 @@ async function closeAll(cluster: Cluster): Promise<void> {
   }
   if (time.pending > 0) watch.broken('leaks', `${time.pending} events are planned, and all nodes are closed`);
   const [stream] = cluster.net.open;
-  if (stream !== undefined) watch.broken('leaks', `all nodes are closed, and a connection is open: ${stream.describe()}`);
+  if (stream !== undefined)
+    watch.broken('leaks', `all nodes are closed, and a connection is open: ${stream.describe()}`);
   for (const { desk } of places.all)
     if (desk !== undefined && desk.runtime.processCount() > 0)
       watch.broken('leaks', `${desk.life.node} is closed and has processes`);

@@ -1,6 +1,5 @@
 // The store as one node sees it: a client of the shared memory database whose answers reach the node only while it lives and
 // runs. What was sent before a crash arrives all the same. Outages, slowness and lost answers are drawn here.
-import { DGenError } from '../../errors/error.ts';
 import type {
   FaultSource,
   KeyRange,
@@ -50,7 +49,6 @@ export class StoreFaults {
     return this.#draw.pick(['unavailable', 'silent', 'lost', 'late'] as const);
   }
 
-  // biome-ignore lint/complexity/useMaxParams: three plain values
   #faultOf(mood: Mood, operation: MemoryOperation, delayMs: number): MemoryFault {
     if (mood === 'unavailable') return { kind: 'unavailable', delayMs };
     if (operation !== 'commit') return { delayMs: mood === 'silent' ? silenceMs : delayMs };
@@ -82,10 +80,4 @@ function gated(life: Life, inner: StoreTransaction): StoreTransaction {
     commit: (commit) => life.gate(inner.commit(commit)),
     close: () => inner.close(),
   };
-}
-
-/** Codes with which an operation on such a store may fail. */
-export function isStoreTrouble(error: unknown): boolean {
-  if (!(error instanceof DGenError)) return false;
-  return ['store_unavailable', 'store_commit_unknown', 'store_conflict', 'timeout', 'closed'].includes(error.code);
 }

@@ -3,8 +3,8 @@
 import type { FencingToken } from '../../registry/index.ts';
 import type { Draw } from '../draw.ts';
 import type { Life } from './life.ts';
-import type { Watch } from './watch.ts';
 import type { VirtualTime } from './virtual-time.ts';
+import type { Watch } from './watch.ts';
 
 interface Cell {
   token: bigint;
