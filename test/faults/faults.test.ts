@@ -24,6 +24,8 @@ const seats: readonly Seat[] = [
   { node: 'd', machine: 'm3' },
 ];
 const delayMs = 200;
+/** Time for the clients between two faults. */
+const betweenMs = 100;
 /** Within this all serve again after a fault. */
 const recoveryMs = 30_000;
 /** One of the faults is there to cause it. */
@@ -68,7 +70,9 @@ async function runOn(kind: StoreKind, folder: string): Promise<void> {
   };
   const fleet = new Fleet({ network, seats, plan });
   stack.defer(() => fleet.dispose());
-  for (const { node } of seats) await fleet.start(node);
+  const [first, ...rest] = seats.map(({ node }) => node);
+  await fleet.start(first as string);
+  await Promise.all(rest.map((node) => fleet.start(node)));
   await recovered(fleet, 0);
   await fleet.work();
   await perform({ fleet, network, store, random: seededRandom(options.seed), seats });
@@ -95,7 +99,7 @@ async function perform(stage: Stage): Promise<void> {
     await recovered(stage.fleet, ++done);
     const [lasted, took] = [healedAt - from, nowMs() - healedAt].map((ms) => ms.toFixed(0));
     console.log(`${fault.name}: ${lasted} ms; all serve ${took} ms later`);
-    await sleep(300);
+    await sleep(betweenMs);
   }
 }
 
@@ -148,13 +152,12 @@ async function recovered(fleet: Fleet, round: number): Promise<void> {
 
 function report(folder: string): void {
   const verdict = judge(evidenceIn(folder));
-  const { acquired, served, refusedAfterThaw, lastInstantUs } = verdict.witness;
+  const { owners, writes, lateWrites, longestStallMs } = verdict;
   console.log(`calls: ${JSON.stringify(verdict.calls)}`);
   console.log(`refusals: ${JSON.stringify(verdict.refusals)}`);
   console.log(
-    `witness: ${acquired} owners, ${served} writes, ${refusedAfterThaw} refused in the last instant of a thawed process, ` +
-      `longest ${lastInstantUs / 1_000} ms; ${verdict.excused} faults excused by stalls, longest ${verdict.longestStallMs.toFixed(0)} ms`,
+    `witness: ${owners} owners, ${writes} writes, ${lateWrites} late; longest standstill ${longestStallMs.toFixed(0)} ms`,
   );
   assert.deepEqual(verdict.violations, []);
-  if (options.fault === '') assert.ok(acquired > 50 && served > 200, 'there was hardly any load');
+  if (options.fault === '') assert.ok(owners > 50 && writes > 200, 'there was hardly any load');
 }

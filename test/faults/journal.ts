@@ -75,7 +75,14 @@ export interface StallFact {
   readonly to: number;
 }
 
-export type Fact = CallFact | AnswerFact | SnapshotFact | EndFact | StallFact;
+/** At `at` the member counted its session to last until `to`. */
+export interface SessionFact {
+  readonly fact: 'session';
+  readonly at: number;
+  readonly to: number;
+}
+
+export type Fact = CallFact | AnswerFact | SnapshotFact | EndFact | StallFact | SessionFact;
 
 /** All that one process wrote. */
 export interface Journal {

@@ -46,13 +46,15 @@ function reply(message: Reply): void {
   if (process.connected) process.send?.(message);
 }
 
-/** Notes when nothing ran here: because of a signal, or because others had the cores. */
-function watchStalls(): void {
+/** Notes when nothing ran here, because of a signal or because others had the cores; and how long the session lasts. */
+function watch(): void {
   let last = nowMs();
   setInterval(() => {
     const now = nowMs();
     if (now - last > stallMs) journal.write({ fact: 'stall', at: last, to: now });
     last = now;
+    const left = registry.status().sessionMsLeft;
+    if (left !== undefined && left > 0) journal.write({ fact: 'session', at: now, to: now + left });
   }, heartbeatMs).unref();
 }
 
@@ -121,8 +123,8 @@ process.on('disconnect', () => {
   setTimeout(() => process.exit(1), 2_000).unref();
 });
 
-watchStalls();
 const { store, cookie, address } = plan;
 node = await Node.start({ name: `${plan.node}@${address}`, store, cookie, listen: { host: address }, log });
 registry = await node.registry('rooms', plan.options);
+watch();
 reply({ type: 'ready' });
