@@ -416,6 +416,6 @@ function configOf(scope: Scope): Config {
     partEntriesMax: 8,
     removalsMax: 8,
     requestsMax: 100,
-    claimStaggerMs: 0,
+    claimStaggerMs: scope.staggerMs ?? 0,
   };
 }

@@ -38,12 +38,12 @@ interface Told extends Omit<Found, 'violations'> {
 }
 
 function parse(args: readonly string[]): Arguments {
-  const valueOf = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
+  const after = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
   return {
     deep: args.includes('--deep'),
-    only: args.includes('--config') ? (valueOf('--config') ?? '').split(',') : [],
+    only: args.includes('--config') ? (after('--config') ?? '').split(',') : [],
     json: args.includes('--json'),
-    workers: args.includes('--workers') ? Math.max(1, Number(valueOf('--workers'))) : 2,
+    workers: args.includes('--workers') ? Math.max(1, Number(after('--workers'))) : 2,
     stopAtFirst: args.includes('--stop-at-first'),
     quiet: args.includes('--quiet'),
   };

@@ -90,6 +90,8 @@ export interface Scope {
   readonly durations: Durations;
   /** By how much true time advances at once. */
   readonly quantumMs: number;
+  /** What a candidate waits for each one before it (default 0). */
+  readonly staggerMs?: number;
   /**
    * free: everything that can happen may happen next. prompt: what can be delivered is delivered before time passes,
    * one member after the other, in all orders that each of them can see; whatever deviates is a fault.
@@ -104,7 +106,7 @@ export interface Scope {
   /** Quanta of true time. */
   readonly horizon: number;
   readonly statesMax?: number;
-  /** What may break, and of this configuration at least one must, since it takes a safeguard away. */
+  /** What may break, and at least one of it must, since the configuration takes a safeguard away. It goes on all the same. */
   readonly breaks?: readonly InvariantName[];
   /** Every n-th state is healed, and must come to rest. 0: none. */
   readonly healEvery?: number;

@@ -2,6 +2,7 @@
 
 import type { RootStep, Scope } from './scope.ts';
 import {
+  anything,
   common,
   formed,
   four,
@@ -127,6 +128,7 @@ export const scopesOfThree: readonly Scope[] = [
   },
   {
     ...common,
+    staggerMs: 60,
     name: 'three-crash',
     about: 'any node crashes, at any step; proof to none, one or both; the name of the lost is asked for',
     tier: 'ci',
@@ -198,6 +200,25 @@ export const scopesOfThree: readonly Scope[] = [
     faults: { cut: { times: 1, at: [links(three, 'B')], quiet: true, until: 2 } },
     horizon: 22,
     healEvery: 1000,
+  },
+  {
+    ...common,
+    name: 'three-mistake',
+    about: 'the leader takes A, which holds x, for dead, and gives x away; who follows the leader hears both',
+    tier: 'ci',
+    nodes: three,
+    mode: 'prompt',
+    oneOrder: true,
+    root: [...formed(three), { ask: onA }, 'settle'],
+    ops: [onA, atC],
+    faults: {
+      mistake: { times: 1, at: ['B'], quiet: true, until: 1 },
+      cut: { times: 1, at: ['@B'], quiet: true, until: 1 },
+      crash: { times: 1, at: ['B'], quiet: true, until: 2 },
+      proof: { times: 1, at: ['C'], quiet: true },
+    },
+    horizon: 8,
+    breaks: anything,
   },
   {
     ...common,

@@ -107,24 +107,25 @@ export class Search {
     this.cluster.broken = null;
   }
 
-  /** What broke is not gone on from. */
+  /** A step that broke something is not gone on from, unless that is meant. */
   #visit(parent: number, code: number): void {
     const { cluster } = this;
     let { broken } = cluster;
     if (broken !== null) {
       cluster.broken = null;
       this.#report(broken, [...this.pathTo(parent), code]);
-      return;
+      if (!this.#isMeant(broken)) return;
     }
     const place = this.#rows.add(cluster.row);
     if (place >= 0) return;
     this.#parents.push(parent);
     this.#codes.push(code);
     broken = cluster.check();
-    if (broken !== null) {
-      this.#report(broken, this.pathTo(-1 - place));
-      // Kept as seen, but nothing follows from it: the row that stands in its place has no successor.
-    }
+    if (broken !== null) this.#report(broken, this.pathTo(-1 - place));
+  }
+
+  #isMeant(broken: Broken): boolean {
+    return this.cluster.scope.breaks?.includes(broken.invariant) === true;
   }
 
   /** The first of each invariant. */
