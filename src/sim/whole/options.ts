@@ -100,7 +100,7 @@ function drawRegistry(draw: Draw): Required<RegistryOptions> {
     storeOutageHoldMs: storeOutageToleranceMs + draw.pick([0, 1_000]),
     clockRateBound: 0.05,
     requestsMax: draw.pick([20, 1_000]),
-    readyTimeoutMs: draw.pick([0, 1_500, 6_000]),
+    readyTimeoutMs: draw.pick([0, 3_000, 6_000]),
     timeoutMs: 2_000,
     drainTimeoutMs: draw.pick([0, 1_000, 3_000]),
   };
