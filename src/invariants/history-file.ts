@@ -21,7 +21,7 @@ const fields = ['argument', 'client', 'end', 'name', 'operation', 'result', 'sta
 type Line = Readonly<Record<(typeof fields)[number], unknown>>;
 
 /** One line, without its end. */
-export function encodeOperation({ type, process, holder, ...operation }: Operation): string {
+function encodeOperation({ type, process, holder, ...operation }: Operation): string {
   const { client, name, result, start, end } = operation;
   const told = holder === undefined ? result : { [result]: holder };
   const until = end === Infinity ? null : end;

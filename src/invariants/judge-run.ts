@@ -51,7 +51,7 @@ export function judgeRun(records: readonly RunRecord[], stepsMax?: number): RunV
 }
 
 /** The calls, and from when on each process that may hold a name may have ended: what `judgeHistory` takes. */
-export function historyOf(operations: readonly OperationRecord[], lives: Lives): Operation[] {
+function historyOf(operations: readonly OperationRecord[], lives: Lives): Operation[] {
   const exits = operations.flatMap(({ client, name, type, process, result }): Operation[] => {
     const mayHold = type === 'register' && (result === 'registered' || result === 'unknown');
     if (!mayHold || process === undefined) return [];

@@ -5,7 +5,7 @@
 import type { Life, RecordOf, RunRecord } from './run-record.ts';
 
 /** A process that stood still finds out within this that it has lost its names; a fence is this late at most. */
-export const lastInstantMs = 1_000;
+const lastInstantMs = 1_000;
 
 interface Story {
   killedAt: number;

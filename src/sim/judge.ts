@@ -1,8 +1,9 @@
 // Joins the checkers: tells each of them what it judges. A broken invariant ends the run with `Violation`.
 import { type Check, type InvariantName, invariantOf, tellCheck } from '../invariants/catalogue.ts';
+import type { Operation } from '../invariants/linearize.ts';
 import type { Entry } from '../registry/protocol/messages.ts';
 import type { Effect, Event, NameKey } from '../registry/protocol/types.ts';
-import { checkHistory } from './checkers/histories.ts';
+import { checkHistory, historyOf } from './checkers/histories.ts';
 import { Members } from './checkers/members.ts';
 import { Owners } from './checkers/owners.ts';
 import { Ledger, toldBy } from './checkers/registrations.ts';
@@ -27,6 +28,8 @@ export interface Judged {
   readonly rest: Rest;
   /** At the end of a run: I6 over all of it. Returns how many names were not decided within the bound of the search. */
   checkHistory(): number;
+  /** All that clients asked and heard, until now. */
+  history(): Operation[];
 }
 
 export function judgedCluster(options: ClusterOptions): Judged {
@@ -51,7 +54,13 @@ export function judgedCluster(options: ClusterOptions): Judged {
       members.snapshotRead(node, key, entry),
   };
   const rest = new Rest(cluster, ledger);
-  return { cluster, ledger, rest, checkHistory: () => checkHistory(cluster, ledger) };
+  return {
+    cluster,
+    ledger,
+    rest,
+    checkHistory: () => checkHistory(cluster, ledger),
+    history: () => historyOf(cluster, ledger),
+  };
 }
 
 function judgeReply(call: Call, by: { owners: Owners; ledger: Ledger }): void {

@@ -1,8 +1,10 @@
 // Runs seeds: `node src/sim/main.ts --seeds 200`. What fails is printed with the command that repeats it; the first failure
 // is made as small as it gets, and told. docs/SIMULATION.md explains all of it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { encodeHistory } from '../invariants/history-file.ts';
 import type { Outcome } from './batch.ts';
+import type { Judged } from './judge.ts';
 import { tellOptions } from './options.ts';
 import { runSeeds } from './pool.ts';
 import { type RunResult, runScenario } from './run.ts';
@@ -21,6 +23,7 @@ const usage = `node src/sim/main.ts [--seeds N] [--first S] [--workers N] [--jso
   --stop-after N   run no more seeds after so many failures
   --go-on          do not stop telling after the third failure
   --seed S         this seed alone, step by step
+  --history FILE   writes what its clients asked and heard, for npm run check-history
   --lines N        lines of that (default 120)
   --all            heartbeats, too
   --shrink S       make the failing seed S smaller, and tell its story
@@ -34,6 +37,7 @@ interface Arguments {
   readonly workers: number;
   readonly json: boolean;
   readonly histories: boolean;
+  readonly history: string | null;
   readonly shrink: boolean;
   readonly stopAfter: number;
   readonly goOn: boolean;
@@ -50,6 +54,7 @@ function parse(args: readonly string[]): Arguments {
     workers: numberOf('--workers') ?? Math.min(2, availableParallelism()),
     json: args.includes('--json'),
     histories: args.includes('--histories'),
+    history: textAfter(args, '--history'),
     shrink: !args.includes('--no-shrink'),
     stopAfter: numberOf('--stop-after') ?? Infinity,
     goOn: args.includes('--go-on'),
@@ -75,9 +80,16 @@ function scenarioOf(seed: number, { histories }: Arguments): Scenario {
 
 /** One seed, step by step. */
 function tellSeed(seed: number, wanted: Arguments): number {
-  const settings = { storyLines: wanted.lines, storyAll: wanted.all };
-  const result = runScenario(scenarioOf(seed, wanted), settings);
+  let judged: Judged | undefined;
+  const result = runScenario(scenarioOf(seed, wanted), {
+    storyLines: wanted.lines,
+    storyAll: wanted.all,
+    observe: (parts) => {
+      judged = parts.judged;
+    },
+  });
   const { failure, options } = result;
+  if (wanted.history !== null) writeFileSync(wanted.history, encodeHistory(judged?.history() ?? []));
   if (failure !== null) console.log(`seed ${seed} FAILED ${failure.what}\n${failure.story}`);
   console.log(`options: ${tellOptions(options)}`);
   tellRun(result);
@@ -163,12 +175,16 @@ async function runAll(wanted: Arguments): Promise<Tally> {
       tally.add(outcome);
       const { seed, failure } = outcome;
       if (failure !== null && (tally.failed.length <= 3 || wanted.goOn))
-        console.log(`seed ${seed} FAILED ${failure.what}\n  repeat: node src/sim/main.ts --seed ${seed}`);
+        console.log(`seed ${seed} FAILED ${failure.what}\n  repeat: ${repeating(seed, wanted)}`);
       if (tally.seeds % progress === 0) console.log(`${tally.seeds} seeds, ${tally.failed.length} failed`);
       return tally.failed.length < wanted.stopAfter;
     },
   });
   return tally;
+}
+
+function repeating(seed: number, { histories }: Arguments): string {
+  return `node src/sim/main.ts --seed ${seed}${histories ? ' --histories' : ''}`;
 }
 
 /** The end of the output: people read it, and `scripts/plant.ts` the lines that begin with `broken: ` and with `{`. */
