@@ -78,8 +78,7 @@ async function runFile(file: string, options: RunOptions): Promise<FileReport> {
       [`--test-reporter=${reporter}`, `--test-reporter-destination=${records}`, file],
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    if (options.showOutput === true) child.stdout?.pipe(process.stdout, { end: false });
-    const ended = await wait(child, report, options.fileTimeoutMs);
+    const ended = await wait(child, report, options);
     count(report, existsSync(records) ? readFileSync(records, 'utf8') : '', ended);
     if (await leavesProcesses(child)) fail(report, 'the file left processes running');
   } finally {
@@ -89,24 +88,26 @@ async function runFile(file: string, options: RunOptions): Promise<FileReport> {
 }
 
 /** Resolves, when the process is gone, to how it went: '' when well. The pipes may be held open by its children. */
-async function wait(child: ChildProcess, report: FileReport, timeoutMs: number): Promise<string> {
+async function wait(child: ChildProcess, report: FileReport, options: RunOptions): Promise<string> {
+  const { fileTimeoutMs, showOutput = false } = options;
   const collect = (chunk: Buffer): void => {
     report.output = (report.output + chunk.toString()).slice(-outputCharactersMax);
   };
-  child.stdout?.on('data', collect);
+  if (showOutput) child.stdout?.pipe(process.stdout, { end: false });
+  else child.stdout?.on('data', collect);
   child.stderr?.on('data', collect);
   if (child.pid !== undefined) groups.add(child.pid);
   let late = false;
   const deadline = setTimeout(() => {
     late = true;
     signalGroup(child.pid, 'SIGKILL');
-  }, timeoutMs);
+  }, fileTimeoutMs);
   const code = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`could not start: ${error.message}`));
     child.once('exit', (status, signal) => resolve(status === 0 ? '' : `exit ${signal ?? status}`));
   });
   clearTimeout(deadline);
-  return late ? `killed after ${timeoutMs / 1000} s` : code;
+  return late ? `killed after ${fileTimeoutMs / 1000} s` : code;
 }
 
 function count(report: FileReport, text: string, ended: string): void {

@@ -36,13 +36,17 @@ for (const kind of options.stores) {
   test(`faults on ${kind}`, { timeout: options.minutes * 60_000 + 400_000 }, async () => {
     console.log(`${kind}: seed ${options.seed}; again with --store ${kind} --seed ${options.seed}`);
     const folder = mkdtempSync(join(tmpdir(), 'dgen-faults-'));
+    const forget = (): void => rmSync(folder, { recursive: true, force: true });
+    process.on('exit', forget);
     try {
       await runOn(kind, folder);
     } catch (error) {
+      process.off('exit', forget);
       console.log(`what was written down is in ${folder}`);
       throw error;
     }
-    rmSync(folder, { recursive: true, force: true });
+    process.off('exit', forget);
+    forget();
     assert.deepEqual(
       namespaces().filter((name) => name.includes(`${process.pid}-`)),
       [],
