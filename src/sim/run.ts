@@ -61,10 +61,14 @@ export interface Parts {
   readonly beyond: Beyond | null;
 }
 
-/** The longest wait of the protocol is that of a newcomer while sessions may be held; then a take-over after a double fault. */
+/**
+ * The longest wait of the protocol is that of a newcomer while sessions may be held; then a take-over after a double fault.
+ * Who waits waits longer by the bound, and its clock may be slow by as much.
+ */
 function restWithinMs(options: Options): number {
-  const { holdMs, sessionMs, leaseMs } = longestDurations(options);
-  return holdMs + 2 * sessionMs + 8 * leaseMs;
+  const { holdMs, sessionMs, leaseMs, clockRateBound } = longestDurations(options);
+  const stretch = (1 + clockRateBound) / (1 - clockRateBound);
+  return Math.ceil((holdMs + 2 * sessionMs + 8 * leaseMs) * stretch);
 }
 
 export function run(seed: number, settings: RunSettings = {}): RunResult {

@@ -146,6 +146,10 @@ describe('an incarnation', () => {
     const call = s.register('C', 'x');
     s.run(sessionMs / 2);
     assert.equal(call.result, null);
-    assert.equal(s.answer(call, 3 * sessionMs), 'registered');
+    s.heal('B', 'A', 'C');
+    s.healStore('B');
+    s.until('somebody serves', () => ['A', 'B', 'C'].some((name) => s.leads(name)));
+    assert.notEqual(s.answer(call), 'registered');
+    assert.notEqual(s.sees('B', 'x'), undefined);
   });
 });
