@@ -181,6 +181,9 @@ export class Clients {
   /** Registers a process of `home` by asking `desk`; it lives a while if it gets the name. */
   async #registerPid(desk: Desk, home: Desk, { name, pid }: { name: string; pid: Pid }): Promise<void> {
     home.ledger.candidate(home, name, pid);
+    // Where no member is known, the one that asks is the witness: the name goes with it, and the process stays.
+    const hasMember = desk.registry.getMembers().some(([node]) => node === home.node.name);
+    if (home !== desk && !hasMember) desk.ledger.mayEnd(desk.life, name, pid);
     const timeoutMs = this.#draw.between(50, registryTimeoutMs);
     const what = { name, type: 'register', process: pid.key, timeoutMs } as const;
     const answer = await desk.ledger.operate(desk.life, what, async () => {

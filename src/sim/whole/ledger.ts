@@ -138,6 +138,14 @@ export class Ledger {
     party.runtime.watchDown(pid, onEnd);
   }
 
+  /** The registration may end at any time from now on, though the process lives. */
+  mayEnd(life: Life, name: string, pid: Pid): void {
+    const { now: start } = this.#options.time;
+    const end = Number.POSITIVE_INFINITY;
+    const operation = { client: life.node, name, type: 'exit', process: pid.key, start, end } as const;
+    this.history.push({ ...operation, result: 'unknown' });
+  }
+
   isCandidate(name: string, pid: Pid): boolean {
     return this.#candidates.get(name)?.has(pid.key) ?? false;
   }

@@ -27,6 +27,7 @@ const firstPort = 4001;
 /** Few, so that a port is soon another node's. */
 const portsToChoose = 6;
 const firstCallersPort = 30_000;
+const knockEveryMs = 1_000;
 
 export class Net {
   readonly time: VirtualTime;
@@ -124,12 +125,15 @@ export class Net {
     const there = this.wires.pipe(life.node, to);
     const back = this.wires.pipe(to, life.node);
     dialled.out = there;
-    there.send(0, () => {
-      if (this.off.has(to)) return;
-      const listener = this.refusing.has(`${life.node}>${to}`) ? undefined : this.#listeners.get(key);
-      if (listener === undefined) this.#refuse(dialled, back);
-      else this.#accept(dialled, { listener, back });
-    });
+    const knock = (): void =>
+      there.send(0, () => {
+        const listener = this.refusing.has(`${life.node}>${to}`) ? undefined : this.#listeners.get(key);
+        // Nobody answers: TCP asks again.
+        if (this.off.has(to)) this.time.after(knockEveryMs, () => dialled.isClosed || knock());
+        else if (listener === undefined) this.#refuse(dialled, back);
+        else this.#accept(dialled, { listener, back });
+      });
+    knock();
     return dialled;
   }
 
