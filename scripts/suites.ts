@@ -38,7 +38,7 @@ export const systemSuites: Readonly<Record<string, SystemSuite>> = {
     install: 'as root, apt-get install iproute2 nftables etcd-server',
     showOutput: true,
     options: ['minutes', 'seed', 'store', 'fault'],
-    fileTimeoutMs: ({ minutes = '0' }) => 300_000 + 2 * 60_000 * Number(minutes),
+    fileTimeoutMs: ({ minutes = '0' }) => 400_000 + 2 * 60_000 * Number(minutes),
   },
 };
 
