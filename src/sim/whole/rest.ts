@@ -13,6 +13,9 @@ const quietWithinMs = 8_000;
 /** Timers that nobody cancels, and connections that say goodbye. */
 const silenceWithinMs = 20_000;
 
+/** After failed attempts to connect. */
+const pauseMsMax = 1_500;
+
 /** From the end of the faults to service: as in the simulator of the protocol, and the time in which nodes boot. */
 function serviceWithinMs({ options }: Cluster): number {
   const { storeOutageHoldMs, sessionMs, leaseMs } = options.registry;
@@ -29,6 +32,8 @@ export async function comeToRest(cluster: Cluster): Promise<number> {
   cluster.note(`all serve, ${restMs.toFixed(0)} ms after the end of the faults`);
   clients.end();
   await until(cluster, 'calls', { withinMs: quietWithinMs, unrest: () => cluster.ledger.callsOpen[0] });
+  // An attempt at a machine that was off may still go on, and after it the pause of those that failed.
+  await time.runUntil(Math.max(time.now, healedAt + cluster.options.connectMs + pauseMsMax));
   await stopEverything(cluster);
   await callEverybody(cluster);
   await stopEverything(cluster);
