@@ -92,7 +92,7 @@ function encodeRequest(request: Request): unknown {
     case 'remove':
       return [request.items.map(({ key, token }) => [key, token.epoch, token.n])];
     case 'unregister':
-      return [0, request.key];
+      return request.upTo === null ? [0, request.key] : [0, request.key, request.upTo.epoch, request.upTo.n];
     case 'nothing':
       return [];
     default:
@@ -155,8 +155,12 @@ function decodeRequest(term: unknown): Request {
   if (!isList(term)) throw bad(term);
   if (term.length === 0) return { type: 'nothing' };
   if (term.length === 1 && isList(term[0])) return { type: 'remove', items: term[0].map(decodeItem) };
-  const [name, pid, metadata] = term;
-  if (name === 0 && term.length === 2 && isKey(pid)) return { type: 'unregister', key: pid };
+  const [name, pid, metadata, n] = term;
+  if (name === 0 && isKey(pid)) {
+    if (term.length === 2) return { type: 'unregister', key: pid, upTo: null };
+    if (term.length !== 4 || !isCount(metadata) || !isCount(n)) throw bad(term);
+    return { type: 'unregister', key: pid, upTo: { epoch: metadata, n } };
+  }
   if (!(pid instanceof Pid)) throw bad(term);
   return { type: 'register', key: termKey(name), name, pid, metadata };
 }

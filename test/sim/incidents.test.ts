@@ -169,3 +169,56 @@ test('011: a claimant with shorter durations waits for the sessions of its prede
   assert.equal(s.answer(call, 8 * sessionMs), 'registered');
   assert.equal(process.alive, false);
 });
+
+test('017: an unregistration that two leaders may have taken ends one registration, not two', () => {
+  const s = new Script(['A', 'B', 'C', 'D']);
+  s.start('A', 'B', 'C', 'D');
+  s.hold('B', 'x');
+  s.run(50);
+  // A has B drop x, and dies before D hears of it; C is given x by the next leader before D asks again.
+  s.lose(({ fromNode, toNode }) => fromNode === 'A' && toNode === 'D');
+  const removal = s.unregister('D', 'x');
+  s.until('x is gone', () => s.sees('B', 'x') === undefined && s.sees('C', 'x') === undefined);
+  s.cluster.crash('A');
+  s.lose(({ fromNode, message }) => fromNode === 'D' && message.type === 'requests');
+  s.until('another leads', () => ['B', 'C', 'D'].some((name) => s.leads(name)));
+  const second = s.hold('C', 'x');
+  s.lose(null);
+  assert.equal(s.answer(removal), 'unavailable');
+  s.run(leaseMs);
+  assert.equal(second.alive, true);
+  assert.equal(s.answer(s.read('B', 'x')), 'found');
+  assert.equal(s.sees('C', 'x'), second.pid.toString());
+});
+
+test('017: of what is held since before it was asked, an unregistration that is asked again is certain', () => {
+  const s = new Script(['A', 'B', 'C', 'D']);
+  s.start('A', 'B', 'C', 'D');
+  s.hold('B', 'x');
+  s.run(50);
+  s.loseTo('A', 'requests');
+  const removal = s.unregister('D', 'x');
+  s.run(50);
+  s.cluster.crash('A');
+  s.lose(null);
+  assert.equal(s.answer(removal), 'done');
+  assert.equal(s.answer(s.read('B', 'x')), 'absent');
+});
+
+test('a host that is dead is granted nothing', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('A', 'B', 'C');
+  const dead = s.self('C');
+  const holder = s.hold('B', 'x');
+  s.loseTo('B', 'drop');
+  const removal = s.unregister('A', 'x');
+  void s.register('C', 'x');
+  s.run(20);
+  s.cluster.crash('C');
+  s.cluster.proveDead(dead, s.node('A'));
+  s.lose(null);
+  assert.equal(s.answer(removal), 'done');
+  assert.equal(holder.alive, true);
+  s.run(10);
+  assert.equal(s.sees('A', 'x'), undefined);
+});

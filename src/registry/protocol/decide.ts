@@ -8,7 +8,7 @@ import { putEntry, removeEntry } from './replica.ts';
 import { appendOp, commitOwnGrants } from './replicate.ts';
 import { type Context, flushSoon, type LeaderState, type Parked, type Peer, send } from './state.ts';
 import type { MemberKey, NameKey, Result } from './types.ts';
-import { sameVersion, type Version } from './version.ts';
+import { compareVersions, sameVersion, type Version } from './version.ts';
 
 type RegisterRequest = Extract<Request, { type: 'register' }>;
 
@@ -69,7 +69,10 @@ function decide(c: Context, leader: LeaderState, asked: { peer: Peer; seq: numbe
       });
       return;
     case 'unregister':
-      parkOrServe(c, leader, { key: request.key, parked: { type: 'unregister', from: peer.key, seq } });
+      parkOrServe(c, leader, {
+        key: request.key,
+        parked: { type: 'unregister', from: peer.key, seq, upTo: request.upTo },
+      });
       return;
     default:
       request satisfies never;
@@ -172,8 +175,8 @@ function serveRegister(
   const { entry } = what;
   if (entry === undefined) {
     const peer = leader.peers.get(from);
-    // A host that is being evicted gets nothing any more; it will not be there to hear a refusal either.
-    if (peer?.synced && !peer.evicting) grant(c, leader, { from, seq, request });
+    // A host that is dead or being evicted gets nothing any more; it will not be there to hear a refusal either.
+    if (peer?.synced && !peer.evicting && !c.s.dead.has(from)) grant(c, leader, { from, seq, request });
     return;
   }
   const same = entry.pid.equals(request.pid) && entry.host === from;
@@ -215,9 +218,18 @@ function serveUnregister(
   what: { key: NameKey; parked: Extract<Parked, { type: 'unregister' }>; entry: Entry | undefined },
 ): void {
   const { key, entry } = what;
-  const { from, seq } = what.parked;
+  const { from, seq, upTo } = what.parked;
   if (entry === undefined) {
     answer(c, leader, { to: from, seq, result: { type: 'done' } });
+    return;
+  }
+  if (upTo !== null && compareVersions(entry.token, upTo) > 0) {
+    const why = 'the leader changed, and the former one may have done it';
+    answer(c, leader, {
+      to: from,
+      seq,
+      result: { type: 'error', code: 'unavailable', why, maybeExecuted: true },
+    });
     return;
   }
   const others = leader.leaving.get(key) ?? [];

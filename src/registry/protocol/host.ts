@@ -58,7 +58,7 @@ export function onRegister(c: Context, event: EventOf<'register'>): void {
 function ask(c: Context, request: Request, id: number): number {
   const host = c.s.host;
   const seq = host.nextSeq++;
-  host.outbox.set(seq, { seq, request, id, sent: false });
+  host.outbox.set(seq, { seq, request, id, sent: false, asOf: c.s.replica.version });
   if (id !== 0) host.seqOf.set(id, seq);
   flushSoon(c);
   return seq;
@@ -114,9 +114,18 @@ export function rebase(c: Context): void {
   host.sentSeq = 0;
   host.nextSeq = 1;
   for (const one of waiting) {
-    const seq = ask(c, one.request, one.id);
-    host.outbox.set(seq, { ...one, seq });
+    const request = askedAgain(one);
+    const seq = ask(c, request, one.id);
+    host.outbox.set(seq, { ...one, request, seq });
   }
+}
+
+/**
+ * A former leader may have taken it. Of what is held since before it was first asked, that is certainly not so: it would
+ * have ended. Of what was granted later nobody knows.
+ */
+function askedAgain({ request, sent, asOf }: OutRequest): Request {
+  return request.type === 'unregister' && sent ? { ...request, upTo: request.upTo ?? asOf } : request;
 }
 
 /** Asks again whatever may have been lost. */
@@ -163,7 +172,7 @@ export function onUnregister(c: Context, event: EventOf<'unregister'>): void {
   }
   if (refuse(c, event.id)) return;
   if (entry !== undefined) s.host.hidden.set(event.key, entry.token);
-  ask(c, { type: 'unregister', key: event.key }, event.id);
+  ask(c, { type: 'unregister', key: event.key, upTo: null }, event.id);
 }
 
 export function onResult(c: Context, message: Extract<Message, { type: 'result' }>): void {

@@ -35,8 +35,11 @@ export type Request =
       readonly metadata: unknown;
     }
   | { readonly type: 'remove'; readonly items: readonly RemoveItem[] }
-  /** Of a name that is hosted elsewhere. Numbered like the others: taken twice it could end a later registration. */
-  | { readonly type: 'unregister'; readonly key: NameKey }
+  /**
+   * Of a name that is hosted elsewhere. Numbered like the others: taken twice it could end a later registration. Numbers
+   * begin anew with each epoch, so one that a former leader may have taken ends nothing that was granted after `upTo`.
+   */
+  | { readonly type: 'unregister'; readonly key: NameKey; readonly upTo: Version | null }
   /** Holds the place of a request that was cancelled. */
   | { readonly type: 'nothing' };
 

@@ -100,6 +100,8 @@ export interface OutRequest {
   id: number;
   /** Some leader may have it. */
   sent: boolean;
+  /** How far the replica was when it was first asked. */
+  readonly asOf: Version;
 }
 
 export interface HostState {
@@ -163,7 +165,12 @@ export interface Peer {
 
 export type Parked =
   | { readonly type: 'read'; readonly from: MemberKey; readonly id: number }
-  | { readonly type: 'unregister'; readonly from: MemberKey; readonly seq: number }
+  | {
+      readonly type: 'unregister';
+      readonly from: MemberKey;
+      readonly seq: number;
+      readonly upTo: Version | null;
+    }
   | {
       readonly type: 'register';
       readonly from: MemberKey;
