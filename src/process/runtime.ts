@@ -54,7 +54,7 @@ export function createRuntime(options: RuntimeOptions): LocalRuntime {
   return new NodeRuntime(options, limitsFrom(options.limits));
 }
 
-/** @internal What a runtime of `createRuntime` holds now. */
+/** What a runtime of `createRuntime` holds now. */
 export function holdingsOf(runtime: LocalRuntime): Holdings {
   return countHoldings(NodeRuntime.partsOf(runtime));
 }

@@ -112,7 +112,7 @@ export const expectedErrors: readonly string[] = [
 ];
 
 /** Checks what other nodes send: in order, each once, as it was. */
-export class Sink extends GenServer {
+class Sink extends GenServer {
   static readonly type = 'sink';
   #watch!: Watch;
   readonly #last: Map<string, number> = new Map();
@@ -135,7 +135,7 @@ export class Sink extends GenServer {
 }
 
 /** The via name of a registry, with every registration on record. */
-export function recordedVia(desk: Desk, name: string): ViaName {
+function recordedVia(desk: Desk, name: string): ViaName {
   const { ledger, registry, runtime, life } = desk;
   return {
     via: {

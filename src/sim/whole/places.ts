@@ -20,7 +20,7 @@ import type { VirtualTime } from './virtual-time.ts';
 import type { Watch } from './watch.ts';
 import type { Witness } from './witness.ts';
 
-export const registryName = 'names';
+const registryName = 'names';
 const cookie = 'secret of the simulation';
 /** A close waits for drain, grace, and last words, one after the other; and for the store. */
 const closeWithinMs = 16_000;
