@@ -13,7 +13,6 @@ import { Pid } from '../term/pid.ts';
 
 export interface Limits {
   readonly third: number;
-  readonly half: number;
   readonly lease: number;
   readonly session: number;
   readonly hold: number;
@@ -25,7 +24,6 @@ export function limitsOf(all: readonly Durations[]): Limits {
   const longer = 1 + most.clockRateBound;
   return {
     third: most.leaseMs / 3,
-    half: most.leaseMs / 2,
     lease: most.leaseMs * longer,
     session: most.sessionMs * longer + 1,
     hold: Math.max(most.holdMs, most.toleranceMs) * longer,
@@ -38,7 +36,7 @@ export function rebaseTimes(s: MemberState, now: number, limits: Limits): void {
   const until = (at: number): number => Math.max(at - now, 0);
   const { store, follow, host } = s;
   store.movedAt = past(store.movedAt, limits.hold);
-  store.answeredAt = past(store.answeredAt, limits.half);
+  store.answeredAt = past(store.answeredAt, limits.lease);
   store.askedAt = past(store.askedAt, limits.third);
   const sent: number[] = [];
   if (store.inflight !== null) {
@@ -50,7 +48,6 @@ export function rebaseTimes(s: MemberState, now: number, limits: Limits): void {
     sent.push(store.undecided.sentAt);
   }
   follow.supportUntil = until(follow.supportUntil);
-  follow.owedUntil = until(follow.owedUntil);
   follow.owedUntil = until(follow.owedUntil);
   follow.contactAt = past(follow.contactAt, limits.third);
   follow.decidesUntil = until(follow.decidesUntil);

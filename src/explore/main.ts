@@ -69,7 +69,7 @@ function runChild(scope: Scope, args: Arguments): Promise<Told> {
   const flags = ['--child', scope.name, ...(args.stopAtFirst ? ['--stop-at-first'] : [])];
   const child = spawn(
     process.execPath,
-    ['--max-old-space-size=8000', fileURLToPath(import.meta.url), ...flags],
+    [...process.execArgv, '--max-old-space-size=8000', fileURLToPath(import.meta.url), ...flags],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -157,8 +157,9 @@ function close(
   const depth = Math.max(0, ...all.map((told) => told.depth));
   for (const one of violations) console.log(`violation: ${one}`);
   for (const one of unreached) console.log(`never taken: ${one}`);
+  for (const one of taken) if (!transitions.includes(one)) console.log(`taken, but in no table: ${one}`);
   console.log(
-    `${states} states, depth ${depth}, ${taken.size} of ${transitions.length} transitions taken, ${violations.length} violations`,
+    `${states} states, depth ${depth}, ${transitions.filter((one) => taken.has(one)).length} of ${transitions.length} transitions taken, ${violations.length} violations`,
   );
   if (args.json) console.log(JSON.stringify({ states, depth, violations, unreachedTransitions: unreached }));
   return violations.length + unreached.length === 0 && all.length > 0 ? 0 : 1;

@@ -113,6 +113,23 @@ export const scopesOfThree: readonly Scope[] = [
   },
   {
     ...common,
+    name: 'three-contest',
+    about:
+      'the leader loses the store and A; A claims alone, and is heard by C again while C still supports the leader',
+    tier: 'ci',
+    nodes: three,
+    mode: 'prompt',
+    oneOrder: true,
+    root: [...formed(three), { ask: onC }, 'settle', { fault: 'cut', at: 'A>B+B>A' }],
+    ops: [onC, quiet({ ...onA, until: 8 })],
+    faults: {
+      cut: { times: 2, at: ['A>B+B>A', 'A>C+C>A', '@B+@C', '@B'], quiet: true, until: 3 },
+    },
+    horizon: 11,
+    healEvery: 1000,
+  },
+  {
+    ...common,
     name: 'three-unregister',
     about:
       'x on A is unregistered by C and asked for by C and B, with links that hold and messages that are lost',
@@ -213,7 +230,7 @@ export const scopesOfThree: readonly Scope[] = [
     ops: [onA, atC],
     faults: {
       mistake: { times: 1, at: ['B'], quiet: true, until: 1 },
-      cut: { times: 1, at: ['@B'], quiet: true, until: 1 },
+      cut: { times: 1, at: ['A>B+B>A+@B'], quiet: true, until: 1 },
       crash: { times: 1, at: ['B'], quiet: true, until: 2 },
       proof: { times: 1, at: ['C'], quiet: true },
     },

@@ -180,6 +180,19 @@ export const scopesOfTwo: readonly Scope[] = [
   },
   {
     ...common,
+    name: 'two-names',
+    about: 'two names at both, asked for, let go and lost with a node',
+    tier: 'ci',
+    nodes: two,
+    mode: 'prompt',
+    root: [...formed(two), { ask: held }, 'settle'],
+    ops: [held, register('B', 'y'), register('A', 'y', 2), quiet(unregister('B', 'x')), quiet(exit)],
+    faults: { crash: { times: 1, until: 1 }, proof: { times: 1, quiet: true } },
+    horizon: 4,
+    healEvery: 500,
+  },
+  {
+    ...common,
     name: 'two-links',
     about:
       'links that hold and are told to be up or down, a store that is slow to one node; x held by A before',
