@@ -10,7 +10,7 @@ import { scopes } from '../../src/explore/scopes.ts';
 import { Twins } from './twins.ts';
 import { draw, numbers } from './walk.ts';
 
-const walks = 6;
+const walks = 4;
 const movesMax = 300;
 
 function walk(scope: Scope, seed: number): number {
