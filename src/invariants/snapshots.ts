@@ -1,6 +1,7 @@
 // I7. What leaders granted and removed, in their own order; and of what snapshot reads show at a member: that it was
 // granted, that it stood at the version of the replica, and that nothing comes back. The replica of a leader before its
-// take-over is complete has no version; and what a host has of its own it knows before any version says so.
+// take-over is complete has no version; what a host has of its own it knows before any version says so; and what a member
+// that does not count yet was shown may be news to the next leader.
 import type { Entry, Op } from '../registry/protocol/messages.ts';
 import type { LeaderState, MemberState } from '../registry/protocol/state.ts';
 import type { MemberKey, NameKey } from '../registry/protocol/types.ts';
@@ -14,6 +15,8 @@ type Broken = (check: Check, what: string) => void;
 interface Shown {
   readonly token: Version;
   readonly gone: boolean;
+  /** It was established then: a take-over that did not hear of it knows what it knew. */
+  readonly counted: boolean;
 }
 
 /** One n of all epochs: as a number, since there are many. */
@@ -57,16 +60,17 @@ export class Snapshots {
     const key = `${state.self} ${typeof name} ${name}`;
     const before = this.#shown.get(key);
     if (entry === undefined) {
-      if (before !== undefined && !before.gone) this.#shown.set(key, { token: before.token, gone: true });
+      if (before !== undefined && !before.gone)
+        this.#shown.set(key, { token: before.token, gone: true, counted: counts(state) });
       return;
     }
     this.#checkGranted(state, name, entry);
     if (before !== undefined) {
       const order = compareVersions(entry.token, before.token);
-      if (order < 0 || (order === 0 && before.gone))
+      if (before.counted && (order < 0 || (order === 0 && before.gone)))
         this.#broken('no-return', `${tell(state, entry)}, after ${tellToken(before.token)} had gone`);
     }
-    this.#shown.set(key, { token: entry.token, gone: false });
+    this.#shown.set(key, { token: entry.token, gone: false, counted: counts(state) });
     if (hasVersion(state) && entry.host !== state.self) this.#checkVersion(state, entry);
   }
 
@@ -106,6 +110,10 @@ export class Snapshots {
 
 function hasVersion({ leader, follow }: MemberState): boolean {
   return leader === null ? follow.adopted : leader.complete;
+}
+
+function counts({ store, self }: MemberState): boolean {
+  return store.view?.record?.established.includes(self) === true;
 }
 
 function tell({ self, replica }: MemberState, { key, pid, host, token }: Entry): string {

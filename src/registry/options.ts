@@ -7,7 +7,7 @@ export interface RegistryOptions {
   readonly leaseMs?: number;
   /** S, in milliseconds; default 3 L, at least 2 L: how long a member keeps its names without hearing from a leader with authority; then it ends their processes. That of the leader counts for all. */
   readonly sessionMs?: number;
-  /** T, in milliseconds; default 120,000, at least L: how long a leader that all support decides without the store. */
+  /** T, in milliseconds; default 120,000, at least L: how long a leader that all support, of three and more all but one, decides without the store. */
   readonly storeOutageToleranceMs?: number;
   /**
    * H, in milliseconds; default 600,000 or T, at least T: how long a leader that all support renews sessions without the store.
@@ -19,7 +19,11 @@ export interface RegistryOptions {
   readonly clockRateBound?: number;
   /** Requests that may wait at one member; default 100,000. Beyond it a request rejects with `overloaded`. */
   readonly requestsMax?: number;
-  /** Milliseconds that `startLink` waits until the member can serve; default 15,000; 0: not at all. */
+  /**
+   * Milliseconds that `startLink` waits until the member can serve; 0: not at all. Default: as long as the protocol may need at most,
+   * `(H + 2 S + 8 L) (1 + ρ) / (1 − ρ)`, since a member that gives up earlier and is started anew begins its wait anew. What it waits
+   * for is logged.
+   */
   readonly readyTimeoutMs?: number;
   /** Milliseconds that a request waits unless it says otherwise; default 5,000. */
   readonly timeoutMs?: number;
@@ -55,10 +59,11 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
     ]),
     clockRateBound: number(options, 'clockRateBound', [0.05, 0, 0.49]),
     requestsMax: number(options, 'requestsMax', [100_000, 1, 10_000_000]),
-    readyTimeoutMs: number(options, 'readyTimeoutMs', [15_000, 0, Infinity]),
+    readyTimeoutMs: 0,
     timeoutMs: number(options, 'timeoutMs', [5_000, 0, Infinity]),
     drainTimeoutMs: number(options, 'drainTimeoutMs', [5_000, 0, 600_000]),
   };
+  known.readyTimeoutMs = number(options, 'readyTimeoutMs', [longestWaitMs(known), 0, Infinity]);
   for (const key of Object.keys(options)) {
     if (!Object.hasOwn(known, key))
       throw new DGenError('bad_option', `registry option ${key}`, {
@@ -86,6 +91,14 @@ export function checkOptions(options: RegistryOptions): CheckedOptions {
     timeoutMs: known.timeoutMs,
     drainTimeoutMs: known.drainTimeoutMs,
   };
+}
+
+/** The longest that a member waits until it serves, once faults have ended: that of newcomers where all who counted are lost. */
+function longestWaitMs(known: Record<keyof RegistryOptions, number>): number {
+  const { leaseMs, sessionMs, storeOutageHoldMs, clockRateBound } = known;
+  return Math.ceil(
+    ((storeOutageHoldMs + 2 * sessionMs + 8 * leaseMs) * (1 + clockRateBound)) / (1 - clockRateBound),
+  );
 }
 
 function number(

@@ -132,7 +132,24 @@ export class RegistryTree {
       this.#node.onLink((peer, up) => this.#onLink(peer, up)),
       this.#node.guardInput(() => this.#driver?.guard()),
     );
-    if (this.options.readyTimeoutMs > 0) await this.ready({ timeoutMs: this.options.readyTimeoutMs });
+    if (this.options.readyTimeoutMs > 0) await this.#readyAtStart();
+  }
+
+  /** A start may have to wait for long where those before it are silent: it says so, less and less often. */
+  async #readyAtStart(): Promise<void> {
+    const { timers, log } = this.#runtime.host;
+    let delayMs = 2 * this.options.config.durations.leaseMs;
+    const tell = (): void => {
+      log.warn({ registry: textOf(this.#order.name), state: this.#standing() }, 'registry: not ready yet');
+      delayMs *= 2;
+      telling = timers.after(delayMs, tell);
+    };
+    let telling = timers.after(delayMs, tell);
+    try {
+      await this.ready({ timeoutMs: this.options.readyTimeoutMs });
+    } finally {
+      telling.cancel();
+    }
   }
 
   #startElector(parent: Pid): Promise<Pid> {
@@ -226,12 +243,19 @@ export class RegistryTree {
   }
 
   #notReady(timeoutMs: number): DGenError {
-    const state = this.#driver?.state;
     return new DGenError('unavailable', `registry ${inspect(this.#order.name)} is not ready`, {
       expected: `a leader and a session within ${timeoutMs} ms`,
-      got:
-        state === undefined ? 'no member' : `phase ${state.phase}, leader ${state.follow.leader ?? 'none'}`,
+      got: this.#standing(),
     });
+  }
+
+  #standing(): string {
+    const state = this.#driver?.state;
+    if (state === undefined) return 'no member';
+    const record = state.store.view?.record;
+    const waits =
+      state.leader === null && record?.leader != null ? `, ${record.leader} was the last to lead` : '';
+    return `phase ${state.phase}, leader ${state.follow.leader ?? 'none'}${waits}`;
   }
 
   /** Resolves when the member serves, or the signal says so. Throws `closed`. */

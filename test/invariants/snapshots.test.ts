@@ -17,7 +17,8 @@ function entry(host: string, token: Version, more: Partial<Entry> = {}): Entry {
 
 function member(self: string, version: Version, more: object = {}): MemberState {
   const state = { self, replica: { version, entries: new Map() }, leader: null, follow: { adopted: true } };
-  return { ...state, ...more } as unknown as MemberState;
+  const store = { view: { record: { established: ['c'] } } };
+  return { ...state, store, ...more } as unknown as MemberState;
 }
 
 const p = entry('a', v(1, 1));
@@ -53,6 +54,15 @@ describe('what a member may show', () => {
     snapshots.read(member('c', v(1, 2)), 'x', undefined);
     snapshots.read(member('c', v(1, 3)), 'x', q);
     snapshots.read(member('c', v(1, 4)), 'x', undefined);
+    assert.deepEqual(broken, []);
+  });
+
+  test('once more what was gone, where it did not count when it showed that', () => {
+    decided(log);
+    snapshots.read(member('d', v(1, 2)), 'x', undefined);
+    snapshots.read(member('d', v(1, 1)), 'x', p);
+    snapshots.read(member('d', v(1, 2)), 'x', undefined);
+    snapshots.read(member('d', v(1, 1)), 'x', p);
     assert.deepEqual(broken, []);
   });
 

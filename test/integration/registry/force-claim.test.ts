@@ -18,9 +18,9 @@ test('a member claims on an operator’s word', { timeout: 60_000 }, async () =>
   await eventually('b shows it', () => rb.whereis('of-the-leader') !== undefined);
   const { epoch } = rb.status();
   const { member } = ra.status();
-  assert.equal(ra.forceClaim(), undefined, 'a leader has nothing to claim');
+  assert.deepEqual(ra.forceClaim(), [], 'a leader has nothing to claim');
   const reason = a.runtime.whenDown(lost, { timeoutMs: 30_000 });
-  assert.deepEqual(rb.forceClaim(), ['a@127.0.0.1', ra.memberName]);
+  assert.deepEqual(rb.forceClaim(), [['a@127.0.0.1', ra.memberName]]);
   await eventually('b leads', () => rb.getLeader()?.[0] === b.name && rb.status().serving);
   assert.ok(rb.status().epoch > epoch);
   const done = await rb.register('of-the-leader', spawnIdle(b), { timeoutMs: 10_000 });
