@@ -23,6 +23,17 @@ async function trySeeds({ first, seeds }: { first: number; seeds: number }): Pro
   return { kind: 'passed', by: `seeds ${first} to ${first + seeds - 1}` };
 }
 
+async function tryExplorer({ explore }: { explore: string }): Promise<Verdict> {
+  const { Search } = await import('../src/explore/search.ts');
+  const { scopes } = await import('../src/explore/scopes.ts');
+  const { heal } = await import('../src/explore/heal.ts');
+  const scope = scopes.find(({ name }) => name === explore);
+  if (scope === undefined) return { kind: 'broken', by: `no configuration ${explore}` };
+  const [first] = new Search(scope, { stopAtFirst: true, heal }).run().violations;
+  if (first === undefined) return { kind: 'passed', by: `explorer: ${explore}` };
+  return { kind: 'found', by: `explorer: ${explore}: ${first.broken.invariant}` };
+}
+
 interface Tally {
   passed: number;
   readonly failed: string[];
@@ -59,8 +70,13 @@ function verdictOf({ passed, failed, broken }: Tally, what: string): Verdict {
   return passed === 0 ? { kind: 'broken', by: `${what}: no such test` } : { kind: 'passed', by: what };
 }
 
+function tryFinder(finder: Finder): Promise<Verdict> {
+  if ('test' in finder) return tryTest(finder);
+  return 'explore' in finder ? tryExplorer(finder) : trySeeds(finder);
+}
+
 async function main(finder: Finder): Promise<void> {
-  const verdict = await ('test' in finder ? tryTest(finder) : trySeeds(finder));
+  const verdict = await tryFinder(finder);
   process.exitCode = 0;
   console.log(`\n${JSON.stringify(verdict)}`);
 }

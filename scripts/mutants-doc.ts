@@ -9,6 +9,7 @@ const begin = '<!-- defects: npm run mutants-doc -->\n';
 const end = '<!-- end of defects -->\n';
 
 function tellFinder(finder: Finder): string {
+  if ('explore' in finder) return `explorer, ${finder.explore}`;
   if (!('test' in finder)) return `seeds ${finder.first} to ${finder.first + finder.seeds - 1}`;
   return finder.name === '' ? `\`${finder.test}\`` : `\`${finder.test}\`: ${finder.name}`;
 }

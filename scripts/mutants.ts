@@ -106,15 +106,18 @@ async function inParallel<T>(
 /** What has found something must pass on the sources as they are: each test file once as a whole, each seed by itself. */
 function controlsOf(outcomes: readonly Outcome[]): Finder[] {
   const tests = new Set<string>();
+  const configurations = new Set<string>();
   const seeds = new Set<number>();
   for (const { tried } of outcomes)
     for (const { finder, verdict } of tried) {
       if (verdict.kind !== 'found') continue;
       if ('test' in finder) for (const test of finder.test.split(' ')) tests.add(test);
+      else if ('explore' in finder) configurations.add(finder.explore);
       else seeds.add(Number(/^seed (\d+)/.exec(verdict.by)?.[1]));
     }
   return [
     ...[...tests].map((test) => ({ test, name: '' })),
+    ...[...configurations].map((explore) => ({ explore })),
     ...[...seeds].map((first) => ({ first, seeds: 1 })),
   ];
 }

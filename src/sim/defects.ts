@@ -26,6 +26,8 @@ export interface Edit {
 export type Finder =
   /** A test file under test/, and the beginning of the name of one of its tests. */
   | { readonly test: string; readonly name: string }
+  /** The explorer, with that configuration, until something is broken. */
+  | { readonly explore: string }
   /** The simulator: so many seeds from the first on, until one fails. */
   | { readonly first: number; readonly seeds: number };
 

@@ -8,7 +8,10 @@ export const claimDefects: readonly Defect[] = [
     name: 'anybody claims on lapse',
     edits: [{ file, find: 'return record.established.includes(s.self) && still', replace: 'return still' }],
     protects: 'one-authority',
-    finders: [{ test: 'sim/counterexamples', name: '4. an evicted claimant' }],
+    finders: [
+      { test: 'sim/counterexamples', name: '4. an evicted claimant' },
+      { explore: 'three-evicted-claimant' },
+    ],
   },
   {
     name: 'claims while the own support runs',
@@ -176,6 +179,6 @@ export const claimDefects: readonly Defect[] = [
       },
     ],
     protects: 'one-authority',
-    finders: [{ test: 'sim/guards-authority', name: 'a claim that was refused' }],
+    finders: [{ test: 'sim/guards-authority', name: 'that a leader of a former epoch stopped' }],
   },
 ];

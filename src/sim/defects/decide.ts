@@ -26,8 +26,8 @@ export const decideDefects: readonly Defect[] = [
       },
       {
         file,
-        find: 'if (peer?.synced && !peer.evicting) grant',
-        replace: 'if (peer && !peer.evicting) grant',
+        find: 'if (peer?.synced &&',
+        replace: 'if (peer &&',
       },
     ],
     protects: 'kept',
@@ -171,6 +171,7 @@ export const decideDefects: readonly Defect[] = [
     protects: 'one-owner',
     finders: [
       { test: 'sim/counterexamples', name: '8. a grant on an undecided removal: the name stays with its' },
+      { explore: 'three-unregister' },
     ],
   },
   {

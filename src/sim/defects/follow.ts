@@ -11,6 +11,7 @@ export const followDefects: readonly Defect[] = [
     protects: 'one-authority',
     finders: [
       { test: 'sim/counterexamples', name: '5. a late claim: nobody is supported until its fate is' },
+      { explore: 'two-late-claim' },
     ],
   },
   {

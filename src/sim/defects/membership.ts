@@ -161,6 +161,18 @@ export const membershipDefects: readonly Defect[] = [
     finders: [{ test: 'sim/incidents', name: '010: with the store it makes room for others, where it may' }],
   },
   {
+    name: 'a lonely leader without the store stops for good',
+    edits: [
+      {
+        file,
+        find: 'if (!storeLeaseHolds(s, leader, now)) return false;',
+        replace: 'if (!storeLeaseHolds(s, leader, now)) leader.stopped = true;',
+      },
+    ],
+    protects: 'kept',
+    finders: [{ test: 'sim/incidents', name: '010: a leader that reaches neither' }],
+  },
+  {
     name: 'a lonely leader never comes back',
     edits: [
       {

@@ -38,7 +38,10 @@ export const takeoverDefects: readonly Defect[] = [
       },
     ],
     protects: 'one-owner',
-    finders: [{ test: 'sim/counterexamples', name: '1. both holders gone' }],
+    finders: [
+      { test: 'sim/counterexamples', name: '1. both holders gone' },
+      { explore: 'three-both-holders' },
+    ],
   },
   {
     name: 'another incarnation is taken for the witness',
