@@ -14,6 +14,7 @@ const usage = `npm run mutants -- [--only PART] [--all-finders] [--json] [--work
   --json         the last line is {"planted": N, "found": N, "missed": [names]}
   --workers N    how many attempts at a time (default 2)`;
 
+const partFlag = 'only';
 const attemptMsMax = 60_000;
 const fallbackSeeds = 400;
 
@@ -126,7 +127,7 @@ async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: '' },
+      [partFlag]: { type: 'string', default: '' },
       'all-finders': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       workers: { type: 'string', default: '2' },
@@ -138,8 +139,7 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const started = performance.now();
-  const { only: part } = values;
-  const chosen = defects.filter(({ name }) => name.includes(part));
+  const chosen = defects.filter(({ name }) => name.includes(values[partFlag]));
   const outcomes: Outcome[] = [];
   await inParallel(chosen, Number(values.workers), async (defect) => {
     const outcome = await seek(defect, values['all-finders']);
