@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasAuthority } from '../../src/registry/protocol/authority.ts';
 import { presumedGone } from '../../src/registry/protocol/contest.ts';
-import { leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
+import { holdMs, leaseMs, Script, sessionMs } from '../../src/sim/script.ts';
 
 const decides = (s: Script, name: string): boolean =>
   hasAuthority(s.state(name), s.cluster.localTime(s.node(name)));
@@ -150,4 +150,56 @@ test('while a change of the list is undecided both lists must agree', () => {
   s.cut('D', 'B', 'C');
   s.until('one of them decides', () => decides(s, 'A') || decides(s, 'D'), 4 * leaseMs);
   assert.equal(decides(s, 'B'), false);
+});
+
+test('a contest waits for the hold of the earlier leader, whose it is, and so does a newcomer', () => {
+  const short = { toleranceMs: 1500, holdMs: 2000 };
+  for (const newcomer of [false, true]) {
+    const s = new Script(['A', 'B', 'C', 'D'], { A: short, D: short });
+    s.start('B', 'A', 'C');
+    for (const name of ['B', 'C']) s.cutStore(name);
+    s.cut('A', 'B', 'C');
+    s.cut('D', 'A', 'B', 'C');
+    s.until('A has claimed', () => contests(s, 'A'));
+    if (newcomer) {
+      s.cluster.crash('A');
+      s.cluster.start('D');
+    }
+    s.run(0.8 * holdMs);
+    assert.equal(decides(s, 'B'), true);
+    s.run(0.4 * holdMs);
+    assert.equal(decides(s, 'B'), false);
+    s.until('who has waited decides', () => decides(s, newcomer ? 'D' : 'A'), holdMs);
+  }
+});
+
+test('support lasts as long as the lease of the leader that it is for, whatever the store shows', () => {
+  const sessionMs = 20_000;
+  const short = { leaseMs: 400, sessionMs };
+  const s = new Script(['A', 'B', 'C'], { A: short, B: { leaseMs: 2000, sessionMs }, C: short });
+  s.start('B', 'A', 'C');
+  for (const name of ['B', 'C']) s.cutStore(name);
+  s.cut('A', 'B', 'C');
+  s.until('A has claimed', () => contests(s, 'A'));
+  s.healStore('C');
+  s.until('C has read', () => s.state('C').store.view?.record?.leader === s.self('A'));
+  s.cutStore('C');
+  s.run(2000);
+  s.cut('C', 'B');
+  s.heal('A', 'C');
+  s.run(1000);
+  assert.equal(decides(s, 'B'), true, 'B counts on C for its own lease');
+  s.until('A decides', () => decides(s, 'A'), 2000);
+});
+
+test('a goodbye to the contested leader itself does not prolong the contest', () => {
+  const s = new Script(['A', 'B', 'C'], { C: { leaseMs: 1.5 * leaseMs } });
+  s.start('B', 'A', 'C');
+  s.cluster.crash('B');
+  s.until('A has claimed', () => contests(s, 'A'));
+  s.until('C has promised', () => s.state('A').leader?.peers.get(s.self('C'))?.promised !== null);
+  assert.equal(contests(s, 'A'), true, 'C still owes B');
+  s.cluster.deliver(s.node('C'), { type: 'drain' });
+  s.until('A decides', () => decides(s, 'A'), leaseMs);
+  s.until('C has left', () => s.node('C').state === null, leaseMs);
 });

@@ -178,3 +178,29 @@ test('a total restart at new addresses: the hold, and a session; with proof at o
     untilFree(s, { at: 'E', key: 'x' }, leaseMs);
   }
 });
+
+test('two members cut off with the leader, all with the store: a session after the claim the larger side serves', () => {
+  const s = new Script(['A', 'B', 'C', 'D', 'E']);
+  s.start('A', 'B', 'C', 'D', 'E');
+  const kept = ['C', 'D', 'E'].map((name) => s.hold(name, `of ${name}`));
+  s.run(1.3 * leaseMs);
+  for (const name of ['A', 'B']) s.cut(name, 'C', 'D', 'E');
+  // Who was cut off ends after its session, begins anew, and is recorded again; nobody waits for it twice.
+  untilServed(s, 'D', slack(2 * leaseMs + leaseMs / 3 + sessionMs));
+  for (const one of kept) assert.equal(one.alive, true);
+  s.run(2 * sessionMs);
+  assert.ok(untilServed(s, 'C', leaseMs / 2) < 100);
+});
+
+test('partitions of which none is better: each member yields once, then one leads for good', () => {
+  const s = new Script(['A', 'B', 'C', 'D', 'E']);
+  s.start('A', 'B', 'C', 'D', 'E');
+  for (const [one, ...others] of ['ACDE', 'BCDE', 'CE', 'DE']) s.cut(one as string, ...others);
+  s.run(12 * leaseMs);
+  const epoch = s.cluster.store.record?.epoch ?? 0;
+  assert.ok(epoch > 1 && epoch <= 6, `epoch ${epoch}`);
+  s.run(4 * sessionMs);
+  assert.equal(s.cluster.store.record?.epoch, epoch);
+  const leader = ['A', 'B', 'C', 'D', 'E'].find((name) => s.leads(name)) ?? '';
+  untilServed(s, leader, leaseMs);
+});

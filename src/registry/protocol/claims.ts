@@ -133,24 +133,36 @@ function claim(c: Context): void {
 function claimRecord(c: Context, old: LeaderRecord | null): LeaderRecord {
   const { s } = c;
   const established = old?.established ?? [];
+  const contested = claimIsContested(old, {
+    leaderGone: old !== null && leaderIsGone(c, old),
+    holdOver: old !== null && holdIsOver(c, old),
+  });
   return {
     epoch: Math.max(old?.epoch ?? 0, s.follow.promised) + 1,
     leader: s.self,
     renewals: (old?.renewals ?? 0) + 1,
-    durations: claimDurations(s.config.durations, old),
-    contested: claimIsContested(old, {
-      leaderGone: old !== null && leaderIsGone(c, old),
-      holdOver: old !== null && holdIsOver(c, old),
-    }),
+    durations: claimDurations(s.config.durations, { old, contested }),
+    contested,
     // Not with ourselves, unless we were in it: whoever is in it is taken for a witness of all names. Where nobody is,
     // there are no names yet, or none any more.
     established: established.length === 0 ? [s.self] : established,
   };
 }
 
-/** Our own, but sessions that former leaders granted may last as long as the record says: who waits must know. */
-function claimDurations(own: Durations, old: LeaderRecord | null): Durations {
-  return { ...own, sessionMs: Math.max(own.sessionMs, old?.durations.sessionMs ?? 0) };
+/**
+ * Our own, but sessions that former leaders granted may last as long as the record says, and one that may still be at work
+ * without the store may hold for as long: who waits must know.
+ */
+function claimDurations(
+  own: Durations,
+  by: { readonly old: LeaderRecord | null; readonly contested: boolean },
+): Durations {
+  const before = by.old?.durations;
+  return {
+    ...own,
+    sessionMs: Math.max(own.sessionMs, before?.sessionMs ?? 0),
+    holdMs: Math.max(own.holdMs, by.contested ? (before?.holdMs ?? 0) : 0),
+  };
 }
 
 function retryUndecided(c: Context): void {

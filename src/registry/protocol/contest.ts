@@ -19,14 +19,13 @@ export function claimIsContested(
 
 /** This member supports no leader of a lower epoch than it has promised, and never will. */
 export function isFree(c: Context): boolean {
-  const { follow } = c.s;
-  return !follow.goodbye && c.now >= follow.owedUntil;
+  return c.now >= c.s.follow.owedUntil;
 }
 
-/** Before the promise of a higher epoch: what the leader of the lower one may still count on. */
+/** Before the promise of a higher epoch: what the leader of the lower one may still count on. Of a goodbye for good. */
 export function oweSupport(c: Context): void {
   const { follow } = c.s;
-  follow.owedUntil = Math.max(follow.owedUntil, follow.supportUntil);
+  follow.owedUntil = Math.max(follow.owedUntil, follow.goodbye ? Infinity : follow.supportUntil);
 }
 
 /**

@@ -88,7 +88,8 @@ export function onPing(c: Context, from: MemberKey, message: MessageOf<'ping'>):
   follow.decidesUntil = message.storeless ? c.now + message.decidesMsLeft : Infinity;
   if (message.serving) follow.contactAt = c.now;
   else if (storeAnswers(c)) return;
-  support(c, s.store.view?.record?.durations.leaseMs ?? 0);
+  // By the leader's own record: what the store shows may be that of one who contests its office.
+  support(c, message.record.durations.leaseMs);
   const nonce = ++follow.nonce;
   follow.nonces.set(nonce, c.now);
   if (follow.nonces.size > 16) follow.nonces.delete(nonce - 16);

@@ -164,7 +164,8 @@ function yields(c: Context, leader: LeaderState): boolean {
   const { durations } = s.config;
   if (!isLonely(c, leader)) {
     leader.yieldUntil = -Infinity;
-    leader.staysLonely = false;
+    // During its first lease it has not heard yet whether it is.
+    if (now >= leader.beganAt + durations.leaseMs) leader.staysLonely = false;
     return false;
   }
   if (leader.staysLonely) return false;
@@ -365,7 +366,7 @@ function removePeer(c: Context, leader: LeaderState, key: MemberKey): void {
 
 /** Members that were recorded since: they are asked to promise like everybody. */
 export function takeMembers(c: Context, leader: LeaderState): void {
-  for (const member of c.s.store.view?.members ?? []) {
-    if (!leader.peers.has(member)) addPeer(c, leader, member);
+  for (const key of c.s.store.view?.members ?? []) {
+    if (!leader.peers.has(key)) addPeer(c, leader, { key, fresh: true });
   }
 }

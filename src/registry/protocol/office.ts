@@ -30,10 +30,10 @@ export function becomeLeader(c: Context, office: Office): void {
   s.follow.claimAt = Infinity;
   s.pulls.clear();
   s.served.clear();
-  const self = addPeer(c, leader, s.self);
+  const self = addPeer(c, leader, { key: s.self, fresh: false });
   self.promised = { version: s.replica.version, count: 0, low: 0, high: 0 };
   self.synced = true;
-  for (const member of office.members) if (member !== s.self) addPeer(c, leader, member);
+  for (const key of office.members) if (key !== s.self) addPeer(c, leader, { key, fresh: false });
   rebase(c);
   settleContest(c, leader);
   advanceTakeover(c);
@@ -71,8 +71,13 @@ function createLeader(office: Office, now: number): LeaderState {
 }
 
 /** A member that this leader has seen recorded. A session granted by a former leader was granted before now: that leader's authority had ended. */
-export function addPeer(c: Context, leader: LeaderState, key: MemberKey): ReturnType<typeof createPeer> {
-  const peer = createPeer(key, c.now);
+export function addPeer(
+  c: Context,
+  leader: LeaderState,
+  of: { key: MemberKey; fresh: boolean },
+): ReturnType<typeof createPeer> {
+  const { key, fresh } = of;
+  const peer = createPeer(key, c.now, fresh);
   leader.peers.set(key, peer);
   return peer;
 }

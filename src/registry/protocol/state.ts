@@ -136,6 +136,8 @@ export interface Peer {
   } | null;
   /** It said that no leader of a lower epoch may count on it any more. */
   free: boolean;
+  /** Its record is younger than the claim: no leader before this one knew of it, so it came without names. */
+  readonly fresh: boolean;
   /** Its own word about its names is in our replica. */
   synced: boolean;
   followedAt: Instant;
@@ -351,11 +353,12 @@ function createHost(): HostState {
   };
 }
 
-export function createPeer(key: MemberKey, now: Instant): Peer {
+export function createPeer(key: MemberKey, now: Instant, fresh: boolean): Peer {
   return {
     key,
     promised: null,
     free: false,
+    fresh,
     synced: false,
     followedAt: -Infinity,
     pingedAt: -Infinity,

@@ -23,8 +23,8 @@ export function advanceTakeover(c: Context): void {
   }
   if (leader.complete) return;
   const missing = [...leader.peers.values()].filter((peer) => !peer.synced && !c.s.dead.has(peer.key));
-  if (missing.every((peer) => peer.promised === null && namesAreKnown(c, leader, peer.key)))
-    complete(c, leader, missing);
+  const known = (peer: Peer): boolean => peer.fresh || namesAreKnown(c, leader, peer.key);
+  if (missing.every((peer) => peer.promised === null && known(peer))) complete(c, leader, missing);
 }
 
 function askPromises(c: Context, leader: LeaderState): void {
@@ -168,6 +168,7 @@ function complete(c: Context, leader: LeaderState, missing: readonly Peer[]): vo
   for (const peer of missing) leader.reserved.add(peer.key);
   c.s.replica.version = { epoch: leader.epoch, n: 0 };
   c.s.follow.adopted = true;
+  c.s.follow.stoodBack = false;
   const self = leader.peers.get(c.s.self);
   if (self !== undefined) {
     self.sent = 0;

@@ -149,7 +149,7 @@ export const claimDefects: readonly Defect[] = [
     edits: [
       {
         file,
-        find: 'sessionMs: Math.max(own.sessionMs, old?.durations.sessionMs ?? 0)',
+        find: 'sessionMs: Math.max(own.sessionMs, before?.sessionMs ?? 0)',
         replace: 'sessionMs: own.sessionMs',
       },
     ],

@@ -32,13 +32,21 @@ export const contestDefects: readonly Defect[] = [
   },
   {
     name: 'who said goodbye to an earlier leader is free',
-    edits: [{ file, find: 'return !follow.goodbye && c.now', replace: 'return c.now' }],
+    edits: [
+      { file, find: 'follow.goodbye ? Infinity : follow.supportUntil', replace: 'follow.supportUntil' },
+    ],
     protects: 'one-authority',
     finders: [{ test: tests, name: 'a member that has said goodbye' }],
   },
   {
     name: 'who promises is free at once',
-    edits: [{ file, find: '&& c.now >= follow.owedUntil;', replace: ';' }],
+    edits: [
+      {
+        file,
+        find: 'return c.now >= c.s.follow.owedUntil;',
+        replace: 'return c.s.follow.owedUntil < Infinity;',
+      },
+    ],
     protects: 'one-authority',
     finders: [{ test: tests, name: 'the contest is over when another' }],
   },
@@ -47,8 +55,8 @@ export const contestDefects: readonly Defect[] = [
     edits: [
       {
         file,
-        find: 'follow.owedUntil = Math.max(follow.owedUntil, follow.supportUntil);',
-        replace: 'follow.owedUntil = follow.supportUntil;',
+        find: 'follow.owedUntil = Math.max(follow.owedUntil, follow.goodbye ? Infinity : follow.supportUntil);',
+        replace: 'follow.owedUntil = follow.goodbye ? Infinity : follow.supportUntil;',
       },
     ],
     protects: 'one-authority',
@@ -83,5 +91,65 @@ export const contestDefects: readonly Defect[] = [
     ],
     protects: 'at-rest',
     finders: [{ test: 'sim/liveness', name: 'one of three left' }],
+  },
+  {
+    name: 'a contested claim forgets the hold of the earlier leader',
+    edits: [
+      {
+        file: 'registry/protocol/claims.ts',
+        find: 'Math.max(own.holdMs, by.contested ? (before?.holdMs ?? 0) : 0)',
+        replace: 'own.holdMs',
+      },
+    ],
+    protects: 'one-authority',
+    finders: [{ test: tests, name: 'a contest waits for the hold' }],
+  },
+  {
+    name: 'support lasts as long as the record in the store says',
+    edits: [
+      {
+        file: 'registry/protocol/follow.ts',
+        find: 'support(c, message.record.durations.leaseMs);',
+        replace: 'support(c, s.store.view?.record?.durations.leaseMs ?? 0);',
+      },
+    ],
+    protects: 'one-authority',
+    finders: [{ test: tests, name: 'support lasts as long as' }],
+  },
+  {
+    name: 'who says goodbye is never free',
+    edits: [
+      {
+        file,
+        find: 'return c.now >= c.s.follow.owedUntil;',
+        replace: 'return !c.s.follow.goodbye && c.now >= c.s.follow.owedUntil;',
+      },
+    ],
+    protects: 'at-rest',
+    finders: [{ test: tests, name: 'a goodbye to the contested leader' }],
+  },
+  {
+    name: 'who stood back yields again',
+    edits: [
+      {
+        file: 'registry/protocol/heartbeat.ts',
+        find: 'if (now >= leader.beganAt + durations.leaseMs) leader.staysLonely = false;',
+        replace: 'leader.staysLonely = false;',
+      },
+    ],
+    protects: 'at-rest',
+    finders: [{ test: 'sim/liveness', name: 'partitions of which none is better' }],
+  },
+  {
+    name: 'a take-over waits for members that came after the claim',
+    edits: [
+      {
+        file: 'registry/protocol/takeover.ts',
+        find: 'peer.fresh || namesAreKnown(c, leader, peer.key)',
+        replace: 'namesAreKnown(c, leader, peer.key)',
+      },
+    ],
+    protects: 'at-rest',
+    finders: [{ test: 'sim/liveness', name: 'two members cut off with the leader' }],
   },
 ];

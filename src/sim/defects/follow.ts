@@ -43,9 +43,7 @@ export const followDefects: readonly Defect[] = [
   },
   {
     name: 'support for the own lease alone',
-    edits: [
-      { file, find: 'support(c, s.store.view?.record?.durations.leaseMs ?? 0);', replace: 'support(c, 0);' },
-    ],
+    edits: [{ file, find: 'support(c, message.record.durations.leaseMs);', replace: 'support(c, 0);' }],
     protects: 'one-authority',
     finders: [{ test: 'sim/guards-authority', name: 'support of a member with a shorter lease' }],
   },

@@ -99,8 +99,8 @@ export const takeoverDefects: readonly Defect[] = [
     edits: [
       {
         file,
-        find: 'missing.every((peer) => peer.promised === null && namesAreKnown(c, leader, peer.key))',
-        replace: 'missing.every((peer) => peer.promised !== null || namesAreKnown(c, leader, peer.key))',
+        find: 'missing.every((peer) => peer.promised === null && known(peer))',
+        replace: 'missing.every((peer) => peer.promised !== null || known(peer))',
       },
     ],
     protects: 'one-owner',
