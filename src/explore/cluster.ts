@@ -1,7 +1,7 @@
 // A cluster as a row of numbers, and what happens to it. The row: the local state of each node (0: down), what the store
 // owes it, the messages on each link; what the store holds; what callers know; flags; and `env`, which holds everything
 // that changes rarely: the time, what is left of the budgets, which clients have asked, who was ever started.
-import type { Broken, MemberAt } from '../invariants/state.ts';
+import { type Broken, type MemberAt, oneAuthority } from '../invariants/state.ts';
 import type { Config, Event, MemberKey } from '../registry/protocol/types.ts';
 import { memberKey, nodeOf } from '../registry/protocol/types.ts';
 import { atom } from '../term/atom.ts';
@@ -278,14 +278,12 @@ export class Cluster {
 
   /** Invariants of the row as it stands. */
   check(): Broken | null {
-    let first: MemberKey | null = null;
+    let deciding = 0;
     for (let node = 0; node < this.count; node++) {
       const local = this.local(node);
-      if (local === 0 || !this.locals.facts(local).authority) continue;
-      const { self } = this.locals.facts(local);
-      if (first !== null) return { invariant: 'one-authority', what: `${first} and ${self} may both decide` };
-      first = self;
+      if (local !== 0 && this.locals.facts(local).authority) deciding++;
     }
+    if (deciding > 1) return oneAuthority(this.#running().values());
     return this.ghosts.check(this.row[this.at.ghost] as number, this.runs);
   }
 

@@ -53,7 +53,7 @@ const storeOutcomes: readonly string[] = [
 
 const phases: readonly string[] = [
   ...['idle>joining', 'joining>active', 'joining>fenced', 'joining>left', 'active>draining', 'active>fenced'],
-  ...['joining>draining', 'fenced>joining', 'fenced>left', 'draining>left'],
+  ...['joining>draining', 'fenced>joining', 'fenced>left', 'draining>left', 'active>left'],
 ];
 
 const claims: readonly string[] = [

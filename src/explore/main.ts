@@ -9,22 +9,24 @@ import { scopes } from './scopes.ts';
 import { type Found, Search } from './search.ts';
 import { tellPath, tellStory } from './story.ts';
 
-const usage = `npm run explore -- [--deep] [--config NAME[,NAME]] [--list] [--json] [--workers N] [--stop-at-first] [--quiet]
+const usage = `npm run explore -- [--deep] [--config NAME[,NAME]] [--list] [--json] [--workers N] [--stop-at-first] [--quiet] [--markdown]
   --deep           all configurations; without it those of the small scope
   --config NAMES   these alone; transitions that they do not take are no failure
   --list           what there is, and runs nothing
   --json           the last line is {"states", "depth", "violations", "unreachedTransitions"}
   --workers N      how many run at once (default 2)
   --stop-at-first  ends a configuration at its first violation
-  --quiet          no stories`;
+  --quiet          no stories
+  --markdown       rows as docs/EXPLORER.md has them`;
 
 interface Arguments {
   readonly deep: boolean;
-  readonly only: readonly string[];
+  readonly chosen: readonly string[];
   readonly json: boolean;
   readonly workers: number;
   readonly stopAtFirst: boolean;
   readonly quiet: boolean;
+  readonly markdown: boolean;
 }
 
 interface Told extends Omit<Found, 'violations'> {
@@ -41,11 +43,12 @@ function parse(args: readonly string[]): Arguments {
   const after = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
   return {
     deep: args.includes('--deep'),
-    only: args.includes('--config') ? (after('--config') ?? '').split(',') : [],
+    chosen: args.includes('--config') ? (after('--config') ?? '').split(',') : [],
     json: args.includes('--json'),
     workers: args.includes('--workers') ? Math.max(1, Number(after('--workers'))) : 2,
     stopAtFirst: args.includes('--stop-at-first'),
     quiet: args.includes('--quiet'),
+    markdown: args.includes('--markdown'),
   };
 }
 
@@ -88,27 +91,47 @@ function runChild(scope: Scope, args: Arguments): Promise<Told> {
   });
 }
 
-function tellRow(scope: Scope, told: Told): string {
-  const cells = [
-    told.scope.padEnd(24),
+const widths = [-24, 7, 5, -44, 10, 11, 5, -9, 7, 8] as const;
+const heads = [
+  'configuration',
+  'members',
+  'names',
+  'faults',
+  'states',
+  'transitions',
+  'depth',
+  'end',
+  's',
+  'states/s',
+];
+
+function tellCells(cells: readonly string[], markdown: boolean): string {
+  if (markdown) return `| ${cells.join(' | ')} |`;
+  const padded = cells.map((cell, at) => {
+    const width = widths[at] ?? 0;
+    return width < 0 ? cell.padEnd(-width) : cell.padStart(width);
+  });
+  return padded.join('  ').trimEnd();
+}
+
+function cellsOf(scope: Scope, told: Told): string[] {
+  return [
+    told.scope,
     String(scope.nodes.length),
     String(new Set(scope.ops.flatMap((op) => op.name ?? [])).size),
-    tellFaults(scope).padEnd(48),
-    String(told.states).padStart(10),
-    String(told.transitions).padStart(10),
-    String(told.depth).padStart(5),
-    (told.exhausted ? 'exhausted' : 'cut').padEnd(9),
-    told.seconds.toFixed(1).padStart(7),
-    String(Math.round(told.states / told.seconds)).padStart(8),
+    tellFaults(scope),
+    String(told.states),
+    String(told.transitions),
+    String(told.depth),
+    told.exhausted ? 'exhausted' : 'cut',
+    told.seconds.toFixed(1),
+    String(Math.round(told.states / told.seconds)),
   ];
-  return cells.join('  ');
 }
 
 function tellFaults(scope: Scope): string {
-  const all = Object.entries(scope.faults).map(([fault, { times }]) =>
-    times === 1 ? fault : `${fault} ×${times}`,
-  );
-  return all.join(', ');
+  const all = Object.entries(scope.faults).filter(([, { times }]) => times > 0);
+  return all.map(([fault, { times }]) => (times === 1 ? fault : `${fault} ×${times}`)).join(', ') || 'none';
 }
 
 /** Of the violations those that are none where the configuration takes a safeguard away. */
@@ -123,7 +146,7 @@ function judge(scope: Scope, told: Told): string[] {
 
 async function main(args: Arguments): Promise<number> {
   const chosen = scopes.filter(({ name, tier }) =>
-    args.only.length > 0 ? args.only.includes(name) : args.deep || tier === 'ci',
+    args.chosen.length > 0 ? args.chosen.includes(name) : args.deep || tier === 'ci',
   );
   const waiting = [...chosen];
   const all: Told[] = [];
@@ -134,7 +157,7 @@ async function main(args: Arguments): Promise<number> {
       all.push(told);
       const broken = judge(scope, told);
       violations.push(...broken);
-      console.log(tellRow(scope, told));
+      console.log(tellCells(cellsOf(scope, told), args.markdown));
       for (const one of told.violations) {
         if (args.quiet || !broken.some((line) => line.startsWith(`${scope?.name}: ${one.invariant}:`)))
           continue;
@@ -143,6 +166,8 @@ async function main(args: Arguments): Promise<number> {
       }
     }
   };
+  console.log(tellCells(heads, args.markdown));
+  if (args.markdown) console.log(`|${' --- |'.repeat(heads.length)}`);
   await Promise.all(Array.from({ length: args.workers }, work));
   return close(args, { all, violations });
 }
@@ -152,7 +177,7 @@ function close(
   { all, violations }: { all: readonly Told[]; violations: readonly string[] },
 ): number {
   const taken = new Set(all.flatMap((told) => told.taken));
-  const unreached = args.only.length > 0 ? [] : transitions.filter((one) => !taken.has(one));
+  const unreached = args.chosen.length > 0 ? [] : transitions.filter((one) => !taken.has(one));
   const states = all.reduce((sum, told) => sum + told.states, 0);
   const depth = Math.max(0, ...all.map((told) => told.depth));
   for (const one of violations) console.log(`violation: ${one}`);

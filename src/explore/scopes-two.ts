@@ -154,6 +154,23 @@ export const scopesOfTwo: readonly Scope[] = [
   },
   {
     ...common,
+    name: 'two-late-eviction',
+    about:
+      'a member that was never heard is to be removed; the write is late, and meanwhile the member is heard',
+    tier: 'ci',
+    nodes: two,
+    mode: 'prompt',
+    root: [{ start: 'B' }, 'settle', { fault: 'cut', at: 'A>B+B>A' }, { start: 'A' }, { pass: 11 }],
+    ops: [quiet(register('A'))],
+    faults: {
+      cut: { times: 1, at: ['A>B+B>A'], quiet: true, until: 5 },
+      late: { times: 1, at: ['B'] },
+    },
+    horizon: 7,
+    healEvery: 500,
+  },
+  {
+    ...common,
     name: 'two-from-nothing',
     about: 'an empty store, both start, every order of one instant',
     tier: 'ci',

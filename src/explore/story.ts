@@ -30,7 +30,7 @@ function clocks(cluster: Cluster): string {
   return `[${time} ms; ${nodes.map(({ name, rate }) => `${name} ${time * rate}`).join(', ')}]`;
 }
 
-export function tellAction(cluster: Cluster, code: number): string {
+function tellAction(cluster: Cluster, code: number): string {
   const { kind, a } = decode(code);
   const name = cluster.names[a] ?? '';
   switch (kind) {
@@ -79,7 +79,7 @@ function tellOp(op: StoreOp): string {
   return `write(epoch ${epoch}, leader ${leader}, renewal ${renewals}, established ${established.join(' ')}${removed})`;
 }
 
-export function tellStep(cluster: Cluster, step: { node: number; event: Event; output: Output }): string {
+function tellStep(cluster: Cluster, step: { node: number; event: Event; output: Output }): string {
   const { event, output, node } = step;
   const did: string[] = output.sends.map(
     ({ to, event: sent }) => `${tellEvent(cluster.locals.events.get(sent))} to ${to}`,

@@ -4,7 +4,7 @@
 import { hasAuthority } from '../registry/protocol/authority.ts';
 import type { MemberState } from '../registry/protocol/state.ts';
 import type { Instant, LeaderRecord, MemberKey, NameKey } from '../registry/protocol/types.ts';
-import { compareVersions, sameVersion, type Version } from '../registry/protocol/version.ts';
+import { compareVersions, type Version } from '../registry/protocol/version.ts';
 import type { InvariantName } from './catalogue.ts';
 
 export interface Broken {
@@ -27,7 +27,7 @@ export interface Acknowledged {
   readonly member: MemberKey;
 }
 
-export function tellVersion(version: Version): string {
+function tellVersion(version: Version): string {
   return `${version.epoch}.${version.n}`;
 }
 
@@ -36,7 +36,7 @@ export function tellRegistration(one: Acknowledged): string {
 }
 
 /** The member's session runs at this instant, as the member itself counts. */
-export function sessionRuns({ state, now }: MemberAt): boolean {
+function sessionRuns({ state, now }: MemberAt): boolean {
   const until = state.follow.sessionUntil;
   return state.phase !== 'fenced' && state.phase !== 'left' && until !== null && now < until;
 }
@@ -74,13 +74,6 @@ export function oneAuthority(members: Iterable<MemberAt>): Broken | null {
     first = state.self;
   }
   return null;
-}
-
-/** I4, as far as the host goes: the registration is in its list and in its table. */
-export function isRecorded(state: MemberState, one: Acknowledged): boolean {
-  const entry = state.replica.entries.get(one.key);
-  const listed = state.host.hosted.get(one.pid)?.names.has(one.key) === true;
-  return state.self === one.member && listed && entry !== undefined && sameVersion(entry.token, one.token);
 }
 
 /** I7, the part of one member: two states of it in the order of time. */

@@ -10,8 +10,8 @@ import { scopes } from '../../src/explore/scopes.ts';
 import { Twins } from './twins.ts';
 import { draw, numbers } from './walk.ts';
 
-const walks = 4;
-const movesMax = 300;
+const walks = 3;
+const movesMax = 250;
 
 function walk(scope: Scope, seed: number): number {
   const cluster = new Cluster(scope);
