@@ -126,6 +126,10 @@ export class SimulatedNode implements RegistryNode {
     return () => this.#guards.delete(guard);
   }
 
+  expectSignsOfLife(): () => void {
+    return () => undefined;
+  }
+
   async probe(address: { readonly host: string }): Promise<ProbeAnswer> {
     this.probes++;
     return { verdict: this.#order.links.isUp(address.host) ? 'alive' : 'refused' };

@@ -1,5 +1,6 @@
 // An attempt to reach a node: look its addresses up, dial one after the other, and start again when the peer answers
-// that its own attempt goes on and then nothing comes of it. All within one deadline. The attempt may be cancelled at
+// that its own attempt goes on and then nothing comes of it, or when nobody answers at all: the network may be whole again a
+// moment later, and the kernel knocks in ever larger intervals. All within one deadline. The attempt may be cancelled at
 // any moment, the look-up included: that is what happens when the peer's attempt was faster.
 import { DGenError } from '../errors/error.ts';
 import type { Host } from '../host/ports.ts';
@@ -13,6 +14,8 @@ import type { ByteStream, Transport } from './transport.ts';
 const addressesMax = 8;
 /** How long a peer's own attempt may take, from the moment that it lets us know of it. */
 const graceMs = 1_000;
+/** How long an address may leave a knock unanswered; then others, or it again. */
+const openTimeoutMs = 2_000;
 
 export type HandshakeDone = Extract<HandshakeOutcome, { kind: 'done' }>;
 
@@ -30,7 +33,7 @@ export interface AttemptOptions {
   readonly onFailed: (error: DGenError) => void;
 }
 
-type Round = 'finished' | 'try again';
+type Round = 'finished' | 'try later' | 'try again';
 
 export class Attempt {
   readonly #options: AttemptOptions;
@@ -61,8 +64,9 @@ export class Attempt {
     const { node, callersSettled } = this.#options;
     while (!this.#finished) {
       await callersSettled(node, Math.min(graceMs, this.#timeLeft()));
-      if ((await this.#round()) === 'finished') return;
-      await this.#pause(graceMs);
+      const round = await this.#round();
+      if (round === 'finished') return;
+      if (round === 'try later') await this.#pause(graceMs);
       if (this.#timeLeft() <= 0)
         this.#fail(connectFailed(node, 'the peer neither takes nor makes a connection'));
     }
@@ -72,13 +76,16 @@ export class Attempt {
     const { node } = this.#options;
     const addresses = await this.#resolve();
     let error = new DGenError('unknown_node', node.name);
+    let silent = false;
     for (const [index, address] of addresses.entries()) {
       if (this.#finished) return 'finished';
       const result = await this.#dial(address, this.#timeLeft() / (addresses.length - index));
       if (result.kind === 'done' || result.kind === 'cancelled') return 'finished';
-      if (result.kind === 'refused' && result.status === 'nok') return 'try again';
+      if (result.kind === 'refused' && result.status === 'nok') return 'try later';
+      silent ||= result.kind === 'unreachable' && result.silent;
       error = errorOf(result, node);
     }
+    if (silent && this.#timeLeft() > 0) return 'try again';
     this.#fail(error);
     return 'finished';
   }
@@ -103,13 +110,15 @@ export class Attempt {
   #dial(address: Address, timeoutMs: number): Promise<DialResult> {
     const { node, host, limits, transport, self } = this.#options;
     return new Promise((resolve) => {
+      const atMostMs = Math.max(1, timeoutMs);
       const request = {
         transport,
         address,
         self: self(),
         expected: node.name,
         timers: host.timers,
-        timeoutMs: Math.max(1, Math.min(timeoutMs, limits.handshakeTimeoutMs)),
+        timeoutMs: Math.min(atMostMs, limits.handshakeTimeoutMs),
+        openTimeoutMs: Math.min(atMostMs, openTimeoutMs),
       };
       const cancel = dial(request, (result, socket) => {
         this.#cancelDial = undefined;

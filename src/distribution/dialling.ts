@@ -13,31 +13,40 @@ export interface DialRequest {
   readonly expected: string;
   readonly probe?: boolean;
   readonly timers: Timers;
-  /** For the connection and the handshake each. */
+  /** For the handshake. */
   readonly timeoutMs: number;
+  /** For the connection; default `timeoutMs`. */
+  readonly openTimeoutMs?: number;
 }
 
 export type DialResult =
   | HandshakeResult
-  /** No connection could be opened. `refused`: somebody is there and said that nobody listens on the port. */
-  | { readonly kind: 'unreachable'; readonly refused: boolean; readonly cause: Error };
+  /** No connection could be opened. `refused`: somebody is there and said that nobody listens on the port. `silent`: nobody said anything in time. */
+  | {
+      readonly kind: 'unreachable';
+      readonly refused: boolean;
+      readonly silent: boolean;
+      readonly cause: Error;
+    };
 
 export type OnDialResult = (result: DialResult, socket: ByteStream) => void;
 
 /** Returns `cancel`, after which there is no result. */
 export function dial(request: DialRequest, onResult: OnDialResult): () => void {
-  const { address, timers, timeoutMs } = request;
+  const { address, timers, timeoutMs, openTimeoutMs = timeoutMs } = request;
   const socket = request.transport.dial(address);
   let cancelHandshake: (() => void) | undefined;
   let cancelled = false;
-  const timer = timers.after(timeoutMs, () => fail(new Error(`no connection within ${timeoutMs} ms`)));
+  const timer = timers.after(openTimeoutMs, () => {
+    fail(new Error(`no connection within ${openTimeoutMs} ms`), true);
+  });
 
-  const fail = (cause: Error): void => {
+  const fail = (cause: Error, silent = false): void => {
     stopConnecting();
     // A late error of the socket has nobody to tell.
     socket.on('error', ignore);
     socket.destroy();
-    if (!cancelled) onResult({ kind: 'unreachable', refused: isRefused(cause), cause }, socket);
+    if (!cancelled) onResult({ kind: 'unreachable', refused: isRefused(cause), silent, cause }, socket);
   };
   const connected = (): void => {
     if (isConnectedToItself(socket)) {

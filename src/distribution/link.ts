@@ -20,6 +20,7 @@ import { ControlEncoder } from './protocol/control-encode.ts';
 import type { Capabilities } from './protocol/flags.ts';
 import { FrameReader } from './protocol/frames.ts';
 import type { HandshakePeer } from './protocol/handshake.ts';
+import { lookEveryMs, Silence } from './silence.ts';
 import type { ByteStream } from './transport.ts';
 
 /** Bytes after which a batch leaves before the turn ends: about what one system call takes. */
@@ -38,6 +39,8 @@ export interface LinkOptions {
   readonly limits: DistributionLimits;
   readonly codecs: TermCodecs | undefined;
   readonly beforeInput: (() => void) | undefined;
+  /** See `DistributionOptions`. */
+  readonly silenceMs: () => number;
   readonly onControl: (control: IncomingControl) => void;
   /** The link is unusable. Called once, from the event loop. */
   readonly onEnd: (reason: string) => void;
@@ -66,6 +69,9 @@ export class Link implements CallChannel {
   readonly #onData = (chunk: Uint8Array): void => this.receive(chunk);
   readonly #flushNow = (): void => this.#flush();
   readonly #onWritten = (): void => {
+    // There was no room, and now there is: the peer has taken something.
+    if (this.#wasFull) this.#silence.heard();
+    this.#wasFull = false;
     if (this.#waiters.length > 0) this.#wakeWaiters();
   };
   /** Encoded, not yet handed to the socket. */
@@ -74,6 +80,10 @@ export class Link implements CallChannel {
   #wroteSinceTick = true;
   #silentTicks = 0;
   #tick: TimerHandle | undefined;
+  readonly #silence: Silence = new Silence();
+  /** At the last look the kernel did not take all that was written. */
+  #wasFull = false;
+  #nextLook: TimerHandle | undefined;
   #waiters: (() => void)[] = [];
   /** Set when the link takes no more signals; the end may still have to be told. */
   #endReason: string | undefined;
@@ -108,10 +118,12 @@ export class Link implements CallChannel {
     socket.on('error', (error) => this.#end(`connection lost: ${error.message}`));
     socket.on('close', () => this.#end('connection lost'));
     this.#scheduleTick();
+    if (this.#compact !== undefined) this.#scheduleLook(this.#compact.encoder);
   }
 
   receive(chunk: Uint8Array): void {
     this.#silentTicks = 0;
+    this.#silence.heard();
     if (this.#endReason !== undefined) return;
     this.#options.beforeInput?.();
     try {
@@ -262,6 +274,7 @@ export class Link implements CallChannel {
     if (this.#batchBytes === 0 || this.#endReason !== undefined) return;
     this.#batchBytes = 0;
     this.#wroteSinceTick = true;
+    this.#silence.wrote();
     const chunks = this.#writer.take();
     const socket = this.#socket;
     const last = chunks.length - 1;
@@ -303,9 +316,28 @@ export class Link implements CallChannel {
       this.#end('tick timeout');
       return;
     }
-    if (!this.#wroteSinceTick && this.#socket.writableLength === 0) this.#socket.write(new Uint8Array(4));
+    if (!this.#wroteSinceTick && this.#socket.writableLength === 0) {
+      this.#socket.write(new Uint8Array(4));
+      this.#silence.wrote();
+    }
     this.#wroteSinceTick = false;
     this.#scheduleTick();
+  }
+
+  #scheduleLook(encoder: CompactEncoder): void {
+    const ms = lookEveryMs(this.#options.silenceMs());
+    this.#nextLook = this.#host.timers.after(ms, () => this.#look(ms, encoder), { background: true });
+  }
+
+  #look(ms: number, encoder: CompactEncoder): void {
+    const look = this.#silence.look(ms, this.#options.silenceMs());
+    if (look === 'lost') {
+      this.#end('no sign of life');
+      return;
+    }
+    if (look === 'ask') this.#wrote(encoder.ask());
+    this.#wasFull = this.#socket.writableLength > 0;
+    this.#scheduleLook(encoder);
   }
 
   #hasRoom(): boolean {
@@ -331,6 +363,7 @@ export class Link implements CallChannel {
     this.#endReason ??= reason;
     this.#frames.stop();
     this.#tick?.cancel();
+    this.#nextLook?.cancel();
     this.#socket.off('data', this.#onData);
   }
 

@@ -48,6 +48,11 @@ export interface DistributionOptions {
    * stood still learns it before anybody acts on old messages. Must be cheap and must not throw.
    */
   readonly beforeInput?: () => void;
+  /**
+   * Milliseconds for which a node of this library may give no sign of life although it was asked for one; then its link is ended, and
+   * may be dialled again. Asked often, so it must be cheap. Default: `Infinity`, so that only `netTickMs` counts.
+   */
+  readonly silenceMs?: (node: Atom) => number;
   readonly limits?: Partial<DistributionLimits>;
   /** Default: TCP. */
   readonly transport?: Transport;

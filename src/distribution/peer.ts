@@ -33,6 +33,7 @@ export interface PeerContext {
   readonly inbound: Inbound;
   readonly codecs: TermCodecs | undefined;
   readonly beforeInput: (() => void) | undefined;
+  readonly silenceMs: (node: Atom) => number;
   readonly ownFlags: bigint;
   readonly attempt: Pick<AttemptOptions, 'transport' | 'self' | 'resolve' | 'callersSettled'>;
   /** False when there are as many links as there may be. */
@@ -202,7 +203,7 @@ export class Peer {
   }
 
   #newLink(done: HandshakeDone, socket: ByteStream): Link {
-    const { self, host, limits, codecs, beforeInput, ownFlags, inbound } = this.#context;
+    const { self, host, limits, codecs, beforeInput, silenceMs, ownFlags, inbound } = this.#context;
     const to: DeliverTo = { inbound, reply: (answer) => link.write(answer) };
     const link: Link = new Link({
       socket,
@@ -215,6 +216,7 @@ export class Peer {
       limits,
       codecs,
       beforeInput,
+      silenceMs: () => silenceMs(this.node),
       onControl: (control) => deliver(control, to),
       onEnd: (reason) => this.#onEnd(link, reason),
     });

@@ -254,6 +254,7 @@ class TcpDistribution implements Distribution {
 
   #newContext(): PeerContext {
     const { name, creation, host, inbound, codecs, resolve, beforeInput } = this.#options;
+    const { silenceMs = () => Number.POSITIVE_INFINITY } = this.#options;
     return {
       self: { name, creation },
       host,
@@ -261,6 +262,7 @@ class TcpDistribution implements Distribution {
       inbound,
       codecs,
       beforeInput,
+      silenceMs,
       ownFlags: this.#flags,
       attempt: {
         transport: this.#transport,

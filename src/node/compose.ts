@@ -23,6 +23,9 @@ export interface World {
   readonly limits?: Partial<DistributionLimits>;
 }
 
+/** How long the session of a node of some registry is, in milliseconds; `undefined` for one that the registry does not know. */
+export type SessionOf = (node: string) => number | undefined;
+
 export interface NodeParts {
   readonly name: string;
   readonly runtime: LocalRuntime;
@@ -32,6 +35,7 @@ export interface NodeParts {
   readonly distribution: Distribution;
   readonly directory: Directory;
   readonly guards: Set<() => void>;
+  readonly sessions: Set<SessionOf>;
   /** To be closed with the node. */
   readonly ownStore: Store | undefined;
   readonly address: NodeAddress | null;
@@ -90,6 +94,7 @@ async function assemble({ options, name, world, tenant }: Order): Promise<Assemb
   const { creation, unprovenFormers } = await beginCreation({ name, world, directory, cookie });
   const runtime = createRuntime({ name: atom(name), creation, host });
   const guards = new Set<() => void>();
+  const sessions = new Set<SessionOf>();
   const distribution = createDistribution({
     name: atom(name),
     creation,
@@ -99,13 +104,21 @@ async function assemble({ options, name, world, tenant }: Order): Promise<Assemb
     beforeInput: () => {
       for (const guard of guards) guard();
     },
+    silenceMs: (node) => longestSession(sessions, node.name),
     resolve: async (node) => {
       const address = await directory.find(node.name, host.clock.now());
       return address === undefined ? [] : [address];
     },
   });
   runtime.attach(distribution);
-  return { name, runtime, tenant, machineId, unprovenFormers, distribution, guards, directory };
+  return { name, runtime, tenant, machineId, unprovenFormers, distribution, guards, sessions, directory };
+}
+
+/** Who monitors a process of a node may count on that it hears of no loss before its session is over. */
+function longestSession(sessions: Iterable<SessionOf>, node: string): number {
+  let longest = 0;
+  for (const sessionOf of sessions) longest = Math.max(longest, sessionOf(node) ?? 0);
+  return longest > 0 ? longest : Number.POSITIVE_INFINITY;
 }
 
 function linksOf({

@@ -32,7 +32,7 @@ import {
 } from '../registry/index.ts';
 import type { Store, Tenant } from '../storage/index.ts';
 import { atom, type Pid } from '../term/index.ts';
-import { composeNode, type NodeParts, probe } from './compose.ts';
+import { composeNode, type NodeParts, probe, type SessionOf } from './compose.ts';
 import type { Directory } from './directory.ts';
 import type { NodeOptions } from './options.ts';
 
@@ -52,6 +52,7 @@ export class Node implements RegistryNode {
   readonly #directory: Directory;
   readonly #ownStore: Store | undefined;
   readonly #guards: Set<() => void>;
+  readonly #sessions: Set<SessionOf>;
   readonly #registries: Set<Registry> = new Set();
   #closing: Promise<void> | undefined;
 
@@ -67,6 +68,7 @@ export class Node implements RegistryNode {
     this.#directory = parts.directory;
     this.#ownStore = parts.ownStore;
     this.#guards = parts.guards;
+    this.#sessions = parts.sessions;
   }
 
   /**
@@ -159,6 +161,12 @@ export class Node implements RegistryNode {
   guardInput(guard: () => void): () => void {
     this.#guards.add(guard);
     return () => this.#guards.delete(guard);
+  }
+
+  /** @internal For registries: has links to nodes with a session ended when these give no sign of life for so long. */
+  expectSignsOfLife(sessionMs: SessionOf): () => void {
+    this.#sessions.add(sessionMs);
+    return () => this.#sessions.delete(sessionMs);
   }
 
   /** Asks who listens at exactly that address, within a second. Never rejects: what is not known is `unknown`. */

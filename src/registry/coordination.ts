@@ -67,6 +67,12 @@ export class Coordination {
     this.#options = options;
   }
 
+  /** Whether a member of that node is recorded, as far as is known. */
+  knows(node: string): boolean {
+    for (const info of this.infos.values()) if (info.node === node) return true;
+    return false;
+  }
+
   /** Why the last operation had no answer; undefined when it had one. */
   get failure(): unknown {
     return this.#failure;

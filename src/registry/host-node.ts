@@ -31,6 +31,12 @@ export interface RegistryNode {
   onLink(observer: (node: string, up: boolean) => void): () => void;
   /** Has `guard` run before anything that came from other nodes is acted on. It must be cheap. Returns how to stop that. */
   guardInput(guard: () => void): () => void;
+  /**
+   * Has the link to a node ended when that gives no sign of life, though asked for one, for as long as the longest of the sessions that
+   * `sessionMs` and others like it give: milliseconds, or `undefined` for a node of which this one knows nothing. It must be cheap.
+   * Returns how to stop that.
+   */
+  expectSignsOfLife(sessionMs: (node: string) => number | undefined): () => void;
   /** Asks who listens at exactly that address. Never rejects. */
   probe(
     address: NodeAddress,

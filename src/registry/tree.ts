@@ -131,6 +131,7 @@ export class RegistryTree {
     this.#stops.push(
       this.#node.onLink((peer, up) => this.#onLink(peer, up)),
       this.#node.guardInput(() => this.#driver?.guard()),
+      this.#node.expectSignsOfLife((node) => this.#sessionMs(node)),
     );
     if (this.options.readyTimeoutMs > 0) await this.#readyAtStart();
   }
@@ -194,6 +195,13 @@ export class RegistryTree {
     this.#driver?.dispatch({ type: 'link', node, up });
     const elector = this.#runtime.whereis(this.electorName);
     if (!up && elector !== undefined) this.#runtime.send(elector, new LinkLost(node));
+  }
+
+  /** Of the members of a node. */
+  #sessionMs(node: string): number | undefined {
+    const driver = this.#driver;
+    if (driver === undefined || !this.#coordination.knows(node)) return undefined;
+    return Math.max(driver.state.follow.sessionMs, this.options.config.durations.sessionMs);
   }
 
   /** No member any more, and none to come. */

@@ -54,6 +54,12 @@ export class CompactEncoder {
     return writer.endFrame();
   }
 
+  /** What every node answers at once: a call to a process that there cannot be, under a number that no call has. */
+  ask(): number {
+    const { name } = this.#peer;
+    return this.call(new Pid(name, 0, 0, 0), new Pid(name, 0, 0, 0), { number: 0, request: 0 });
+  }
+
   /** 0 when there is no such form for it; then nothing was appended. */
   send(control: SendControl | SendNamedControl): number {
     const { from, message } = control;

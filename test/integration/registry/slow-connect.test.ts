@@ -19,6 +19,7 @@ test('a registration waits for a link no longer than it was told', { timeout: 30
       learnAddress: () => undefined,
       onLink: () => () => undefined,
       guardInput: () => () => undefined,
+      expectSignsOfLife: () => () => undefined,
       probe: async () => ({ verdict: 'unknown' }),
     },
     'rooms',
