@@ -204,3 +204,35 @@ test('partitions of which none is better: each member yields once, then one lead
   const leader = ['A', 'B', 'C', 'D', 'E'].find((name) => s.leads(name)) ?? '';
   untilServed(s, leader, leaseMs);
 });
+
+test('three cut off from each other, but not from the store: nobody decides alone; when they meet they begin anew', () => {
+  const s = new Script(['A', 'B', 'C']);
+  s.start('A', 'B', 'C');
+  const was = ['A', 'B', 'C'].map((name) => s.self(name));
+  s.cut('A', 'B', 'C');
+  s.cut('B', 'C');
+  s.run(3 * sessionMs);
+  for (const member of was) assert.ok(s.cluster.ended.has(member));
+  s.heal('A', 'B', 'C');
+  s.heal('B', 'C');
+  for (const name of ['A', 'B', 'C']) for (const member of was) s.cluster.proveDead(member, s.node(name));
+  untilServed(s, 'C', leaseMs);
+});
+
+test('a shorter session is enough where a leader is cut off: 2.7 L', () => {
+  const names = ['A', 'B', 'C'];
+  for (let phase = 0; phase < leaseMs / 3; phase += 30) {
+    const s = new Script(
+      names,
+      Object.fromEntries(names.map((name) => [name, { sessionMs: 2.7 * leaseMs }])),
+    );
+    s.start(...names);
+    // The leader and the first to claim take long, the other one lives fast.
+    for (const name of names) s.cluster.setRate(s.node(name), name === 'C' ? 1.05 : 0.95);
+    const kept = [s.hold('B', 'x'), s.hold('C', 'y')];
+    s.run(leaseMs + phase);
+    s.cut('A', 'B', 'C');
+    s.run(2 * sessionMs);
+    for (const one of kept) assert.equal(one.alive, true, `cut at ${phase}`);
+  }
+});
