@@ -181,4 +181,10 @@ export const claimDefects: readonly Defect[] = [
     protects: 'one-authority',
     finders: [{ test: 'sim/guards-authority', name: 'that a leader of a former epoch stopped' }],
   },
+  {
+    name: 'a claim on a view that is old',
+    edits: [{ file, find: 'now - s.store.answeredAt > s.config.durations.leaseMs ||', replace: '' }],
+    protects: 'kept',
+    finders: [{ test: 'sim/incidents', name: '010: a leader that reaches neither' }],
+  },
 ];
