@@ -236,3 +236,19 @@ test('a shorter session is enough where a leader is cut off: 2.7 L', () => {
     for (const one of kept) assert.equal(one.alive, true, `cut at ${phase}`);
   }
 });
+
+test('a claimant whose store fails at once does not ask without pause', () => {
+  const s = new Script(['A', 'B']);
+  s.start('A', 'B');
+  const dead = s.cluster.crash('A') ?? '';
+  let asked = 0;
+  s.cluster.store.intercept = (_node, op) => {
+    asked++;
+    return op.kind === 'write' ? 'unavailable' : null;
+  };
+  s.cluster.proveDead(dead, s.node('B'));
+  s.run(leaseMs);
+  assert.ok(asked >= 10 && asked <= 45, `asked ${asked} times in a lease`);
+  s.cluster.store.intercept = null;
+  untilServed(s, 'B', slack(leaseMs / 10));
+});

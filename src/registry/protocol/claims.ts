@@ -21,7 +21,7 @@ export function considerOffice(c: Context): void {
   }
   const delay = claimDelay(c);
   if (delay === null) s.follow.claimAt = Infinity;
-  else s.follow.claimAt = Math.min(s.follow.claimAt, now + delay);
+  else s.follow.claimAt = Math.min(s.follow.claimAt, now + Math.max(delay, pauseMs(c)));
   if (now >= s.follow.claimAt) claim(c);
   else if (readIsDue(c)) askStore(c, 'read', { kind: 'read' });
 }
@@ -33,6 +33,12 @@ function claimDelay(c: Context): number | null {
   const { record } = view;
   const may = record === null || leaderIsGone(c, record) || lapsed(c, record);
   return may ? stagger(c, record) : null;
+}
+
+/** A store that fails at once is not asked again at once. */
+function pauseMs(c: Context): number {
+  const { askedAt, answeredAt } = c.s.store;
+  return askedAt > answeredAt ? askedAt + c.s.config.durations.leaseMs / 20 - c.now : 0;
 }
 
 /** Whom the record names decides no more, for certain. */

@@ -187,4 +187,10 @@ export const claimDefects: readonly Defect[] = [
     protects: 'kept',
     finders: [{ test: 'sim/incidents', name: '010: a leader that reaches neither' }],
   },
+  {
+    name: 'a claimant asks a failing store without pause',
+    edits: [{ file, find: 'now + Math.max(delay, pauseMs(c))', replace: 'now + delay' }],
+    protects: 'at-rest',
+    finders: [{ test: 'sim/liveness.test.ts', name: 'a claimant whose store fails' }],
+  },
 ];
