@@ -191,6 +191,6 @@ export const claimDefects: readonly Defect[] = [
     name: 'a claimant asks a failing store without pause',
     edits: [{ file, find: 'now + Math.max(delay, pauseMs(c))', replace: 'now + delay' }],
     protects: 'at-rest',
-    finders: [{ test: 'sim/liveness.test.ts', name: 'a claimant whose store fails' }],
+    finders: [{ test: 'sim/liveness', name: 'a claimant whose store fails' }],
   },
 ];
