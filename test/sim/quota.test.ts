@@ -154,11 +154,11 @@ function play(seed: number): { contested: number; settled: number } {
 
 test('quotas and contests, drawn', () => {
   const seen = { contested: 0, settled: 0 };
-  for (let seed = 1; seed <= 120; seed++) {
+  for (let seed = 1; seed <= 80; seed++) {
     const { contested, settled } = play(seed);
     seen.contested += contested;
     seen.settled += settled;
   }
-  assert.ok(seen.contested > 200, `contested ${seen.contested} times`);
-  assert.ok(seen.settled > 20, `settled ${seen.settled} times`);
+  assert.ok(seen.contested > 100, `contested ${seen.contested} times`);
+  assert.ok(seen.settled > 10, `settled ${seen.settled} times`);
 });
