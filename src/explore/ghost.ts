@@ -9,7 +9,7 @@ import {
   tokensRise,
 } from '../invariants/state.ts';
 import type { MemberKey, Result } from '../registry/protocol/types.ts';
-import type { Version } from '../registry/protocol/version.ts';
+import { sameVersion, type Version } from '../registry/protocol/version.ts';
 import { textOf } from './canonical.ts';
 import type { Facts, Output, Reply } from './local.ts';
 import { Interner } from './tables.ts';
@@ -189,7 +189,8 @@ function answered(ghost: Ghost, reply: Reply, by: Judging): Ghost {
 function acknowledged(ghost: Ghost, what: { call: Call; token: Version }, by: Judging): Ghost {
   const { call, token } = what;
   const text = `${token.epoch}.${token.n} ${call.pid}`;
-  if (ghost.registrations.some((one) => one.key === call.key && one.held && tell(one) === text)) return ghost;
+  const again = ghost.registrations.some((one) => one.key === call.key && one.held && tell(one) === text);
+  if (again && sameVersion(token, ghost.highest[call.key] ?? token)) return ghost;
   const loose =
     ghost.loose.includes(call.key) ||
     ghost.calls.some((one) => one.type === 'unregister' && one.key === call.key);

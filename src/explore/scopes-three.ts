@@ -1,6 +1,6 @@
 // Configurations of three members, and one of four. Several start where an earlier draft of the protocol was broken.
 
-import type { RootStep, Scope } from './scope.ts';
+import { plainDurations, type RootStep, type Scope } from './scope.ts';
 import {
   anything,
   common,
@@ -23,6 +23,9 @@ const atC = quiet(register('C', 'x', 2));
 
 /** B holds x, its copy is at A, and C knows nothing of it. */
 const copyAtA: readonly RootStep[] = [...formed(three), { fault: 'cut', at: 'B>C' }, { ask: onB }, 'instant'];
+
+/** Between A and D, and B and C, which lose the store. */
+const halves = 'A>B+B>A+A>C+C>A+D>B+B>D+D>C+C>D+@B+@C';
 
 export const scopesOfThree: readonly Scope[] = [
   {
@@ -220,6 +223,20 @@ export const scopesOfThree: readonly Scope[] = [
   },
   {
     ...common,
+    name: 'three-reserved',
+    about: 'x on C, which is cut off; the leader loses the store and hands over; x is asked for',
+    tier: 'ci',
+    nodes: threeSwapped,
+    mode: 'prompt',
+    oneOrder: true,
+    root: [...formed(threeSwapped), { ask: onC }, 'settle'],
+    ops: [onC, quiet(onA)],
+    faults: { cut: { times: 2, at: [isolated(threeSwapped, 'C'), '@B'], quiet: true, until: 2 } },
+    horizon: 12,
+    healEvery: 1000,
+  },
+  {
+    ...common,
     name: 'three-mistake',
     about: 'the leader takes A, which holds x, for dead, and gives x away; who follows the leader hears both',
     tier: 'ci',
@@ -236,6 +253,22 @@ export const scopesOfThree: readonly Scope[] = [
     },
     horizon: 8,
     breaks: anything,
+  },
+  {
+    ...common,
+    name: 'four-halves',
+    about: 'x on C; A and D on one side with the store, B and C on the other without',
+    tier: 'ci',
+    // A session of two leases would lapse on a fast clock before anybody has taken over.
+    durations: { ...plainDurations, sessionMs: 2880 },
+    nodes: four,
+    mode: 'prompt',
+    oneOrder: true,
+    root: [...formed(four), { ask: onC }, 'settle'],
+    ops: [onC, quiet(onA)],
+    faults: { cut: { times: 1, at: [halves], quiet: true, until: 1 } },
+    horizon: 20,
+    healEvery: 1000,
   },
   {
     ...common,
