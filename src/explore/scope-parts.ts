@@ -20,6 +20,9 @@ export const three: Nodes = [...two, { name: 'C', rate: fast }];
 export const threeSwapped: Nodes = [...twoSwapped, { name: 'C', rate: slow }];
 export const four: Nodes = [...three, { name: 'D', rate: 1 }];
 
+/** Who holds names keeps them for long, by its own clock. */
+export const fourSlowHosts: Nodes = four.map((one) => (one.name === 'A' ? { ...one, rate: slow } : one));
+
 export const common: Pick<Scope, 'durations' | 'quantumMs'> = { durations: plainDurations, quantumMs: 240 };
 
 /** The first leads; all are established. */
