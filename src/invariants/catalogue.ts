@@ -73,7 +73,7 @@ export const invariants: Readonly<Record<InvariantName, Invariant>> = {
     id: 'I7',
     name: 'snapshots',
     statement:
-      'A snapshot read shows an entry that a leader granted, as of the version of the replica; that version never goes back during the life of a member, and what a member has shown as gone it does not show again.',
+      'A snapshot read shows an entry that a leader granted, as of the version of the replica; that version never goes back during the life of a member, and what an established member has shown as gone it does not show again.',
     guarantees: [7],
   },
   evicted: {

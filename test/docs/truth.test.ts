@@ -5,12 +5,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { filesUnder } from '../../scripts/files.ts';
 import { codes } from '../../src/errors/codes.ts';
+import { scopes } from '../../src/explore/scopes.ts';
 import * as door from '../../src/index.ts';
 import { invariants } from '../../src/invariants/catalogue.ts';
 import { LIMITS_DEFAULT } from '../../src/process/limits.ts';
 import { checkOptions, type RegistryOptions } from '../../src/registry/options.ts';
 import { limits as storeLimits } from '../../src/storage/port.ts';
 import { NAME_BYTES_MAX, NAME_DEPTH_MAX } from '../../src/term/index.ts';
+import { faults } from '../faults/faults.ts';
 import { compileFaults, examplesOf } from './examples.ts';
 
 const read = (file: string): string => readFileSync(file, 'utf8');
@@ -89,6 +91,27 @@ describe('the documents', () => {
         all.filter((one) => one.guarantees.includes(number)).map(({ id, name }) => `${id} \`${name}\``),
         `guarantee ${number}`,
       );
+    }
+  });
+
+  test('name, for each guarantee that rests on an invariant, configurations and faults that exist', () => {
+    const rows = rowsOf(section(read('docs/GUARANTEES.md'), '## Who tries to break it')).slice(1);
+    const configurations = scopes.map(({ name }) => name);
+    const real = faults.map(({ name }) => name);
+    const all = Object.values(invariants);
+    const resting = [...new Set(all.flatMap((one) => one.guarantees))].sort((a, b) => a - b);
+    assert.deepEqual(
+      rows.map(([guarantee = '']) => Number.parseInt(guarantee, 10)),
+      resting,
+    );
+    for (const [guarantee = '', numbers, at = '', by = ''] of rows) {
+      const of = Number.parseInt(guarantee, 10);
+      const ids = all.filter((one) => one.guarantees.includes(of)).map(({ id }) => id);
+      for (const id of ids) assert.ok(numbers?.includes(id), `${guarantee}: ${id}`);
+      assert.ok(quoted(at).length > 0, guarantee);
+      for (const name of quoted(at)) assert.ok(configurations.includes(name), `no configuration ${name}`);
+      for (const [, name = ''] of by.matchAll(/"([^"]+)"/g))
+        assert.ok(real.includes(name), `no fault ${name}`);
     }
   });
 
