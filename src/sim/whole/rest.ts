@@ -22,6 +22,14 @@ function serviceWithinMs({ options }: Cluster): number {
   return storeOutageHoldMs + 2 * sessionMs + 8 * leaseMs + 3_000 + options.store.lateMaxMs;
 }
 
+/**
+ * A link that says nothing is given up after its session and some looks. An attempt at a machine that was off may still go on, and
+ * after it the pause of those that failed.
+ */
+function linksWithinMs({ options }: Cluster): number {
+  return 1.25 * options.registry.sessionMs + options.connectMs + pauseMsMax;
+}
+
 /** Resolves with the milliseconds from the end of the faults to service. */
 export async function comeToRest(cluster: Cluster): Promise<number> {
   const { time, faults, clients } = cluster;
@@ -32,8 +40,7 @@ export async function comeToRest(cluster: Cluster): Promise<number> {
   cluster.note(`all serve, ${restMs.toFixed(0)} ms after the end of the faults`);
   clients.end();
   await until(cluster, 'calls', { withinMs: quietWithinMs, unrest: () => cluster.ledger.callsOpen[0] });
-  // An attempt at a machine that was off may still go on, and after it the pause of those that failed.
-  await time.runUntil(Math.max(time.now, healedAt + cluster.options.connectMs + pauseMsMax));
+  await time.runUntil(Math.max(time.now, healedAt + linksWithinMs(cluster)));
   await stopEverything(cluster);
   await callEverybody(cluster);
   await stopEverything(cluster);

@@ -1,6 +1,6 @@
 // What lies between nodes: for each ordered pair a way, open or cut. On it go the pipes, one for each direction of each
-// connection, which keep the order of what they carry. A cut loses nothing, as with TCP: what meets it waits, and goes on
-// some time after the way is whole again, unless the connection has ended by then.
+// connection, which keep the order of what they carry. A cut loses nothing, as with TCP: what meets it is sent again in
+// intervals that double, so it goes on up to as long after the cut as that has lasted, unless the connection has ended by then.
 import type { Draw } from '../draw.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -19,8 +19,8 @@ interface Way {
   readonly pipes: Set<Pipe>;
 }
 
-/** After a cut TCP tries again, later each time. */
-const retransmitMsMax = 400;
+/** When TCP sends again for the first time what was not acknowledged; and what opens a connection. */
+const retransmitMs = { least: 200, most: 400, opening: 1_000 };
 
 export class Wires {
   readonly weather: WireWeather;
@@ -72,7 +72,7 @@ export class Wires {
   }
 
   #goOn(way: Way): void {
-    for (const pipe of way.pipes) this.time.after(this.draw.between(1, retransmitMsMax), () => pipe.goOn());
+    for (const pipe of way.pipes) if (pipe.isStuck) this.time.after(pipe.nextTryMs(), () => pipe.goOn());
   }
 
   #way(from: string, to: string): Way {
@@ -103,6 +103,8 @@ export class Pipe {
   #onTheWay = 0;
   #sent = 0;
   #stuck: Parcel[] = [];
+  /** When the first of those met the cut, and the first interval. */
+  #retries = { since: 0, firstMs: 0 };
   #stalledUntil = 0;
   #closed = false;
 
@@ -129,6 +131,19 @@ export class Pipe {
     this.onClosed();
   }
 
+  get isStuck(): boolean {
+    return this.#stuck.length > 0;
+  }
+
+  /** Milliseconds until TCP tries again. */
+  nextTryMs(): number {
+    const { since, firstMs } = this.#retries;
+    const elapsed = this.#wires.time.now - since;
+    let at = firstMs;
+    for (let interval = firstMs; at <= elapsed; at += interval) interval *= 2;
+    return at - elapsed;
+  }
+
   /** The way is whole again. */
   goOn(): void {
     if (this.#isCut() || this.#onTheWay > 0) return;
@@ -149,8 +164,15 @@ export class Pipe {
 
   /** In the order in which they were sent: some were on their way when others met the cut. */
   #stick(parcel: Parcel): void {
+    if (this.#stuck.length === 0)
+      this.#retries = { since: this.#wires.time.now, firstMs: this.#firstRetryMs(parcel) };
     this.#stuck.push(parcel);
     this.#stuck.sort((a, b) => a.number - b.number);
+  }
+
+  #firstRetryMs({ number }: Parcel): number {
+    const { least, most, opening } = retransmitMs;
+    return number === 0 ? opening : this.#wires.draw.between(least, most);
   }
 
   #arrive(parcel: Parcel): void {
@@ -159,7 +181,7 @@ export class Pipe {
     if (this.#isCut() || this.#stuck.length > 0) {
       this.#stick(parcel);
       // The cut was healed while this one was on its way to it.
-      if (!this.#isCut() && this.#onTheWay === 0) this.goOn();
+      if (!this.#isCut()) this.#wires.time.after(this.nextTryMs(), () => this.goOn());
       return;
     }
     this.outstanding -= parcel.bytes;
