@@ -76,8 +76,13 @@ export function oneAuthority(members: Iterable<MemberAt>): Broken | null {
   return null;
 }
 
+interface Replicated {
+  readonly self: MemberKey;
+  readonly replica: { readonly version: Version };
+}
+
 /** I7, the part of one member: two states of it in the order of time. */
-export function forward(before: MemberState, after: MemberState): Broken | null {
+export function forward(before: Replicated, after: Replicated): Broken | null {
   if (before.self !== after.self) return null;
   const [from, to] = [before.replica.version, after.replica.version];
   if (compareVersions(to, from) >= 0) return null;

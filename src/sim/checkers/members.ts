@@ -2,10 +2,18 @@
 // replica never goes back (`forward`), and what snapshot reads show is right for it.
 import type { Check } from '../../invariants/catalogue.ts';
 import { Snapshots } from '../../invariants/snapshots.ts';
-import { hasAuthority } from '../../registry/protocol/authority.ts';
+import {
+  type Broken,
+  evicted,
+  forward,
+  type MemberAt,
+  oneAuthority,
+  ownNames,
+} from '../../invariants/state.ts';
 import type { Entry } from '../../registry/protocol/messages.ts';
+import type { MemberState } from '../../registry/protocol/state.ts';
 import type { MemberKey, NameKey, StoreOp } from '../../registry/protocol/types.ts';
-import { compareVersions, type Version } from '../../registry/protocol/version.ts';
+import type { Version } from '../../registry/protocol/version.ts';
 import type { Cluster, SimNode } from '../cluster.ts';
 
 export class Members {
@@ -23,19 +31,16 @@ export class Members {
     const { state } = node;
     if (state === null) return;
     if (state.leader !== null) {
-      this.#checkAuthority();
+      this.#judge('one-authority', oneAuthority(this.#leaders()));
       this.#snapshots.led(state, state.leader);
     }
     const before = this.#seen.get(state.self);
     const { version } = state.replica;
     if (before === version) return;
-    if (before !== undefined && compareVersions(version, before) < 0)
-      this.#broken(
-        'forward',
-        `${state.self} went from ${tellVersion(before)} back to ${tellVersion(version)}`,
-      );
+    if (before !== undefined)
+      this.#judge('forward', forward({ self: state.self, replica: { version: before } }, state));
     this.#seen.set(state.self, version);
-    this.#checkOwnNames(node);
+    this.#judge('own-names', ownNames(state));
   }
 
   snapshotRead(node: SimNode, key: NameKey, entry: Entry | undefined): void {
@@ -50,43 +55,23 @@ export class Members {
 
   #checkEvicted(member: MemberKey): void {
     const node = this.#cluster.machineOf(member);
-    const { state } = node;
-    if (state?.self !== member || state.phase === 'fenced' || state.follow.goodbye) return;
-    const until = state.follow.sessionUntil;
-    const left = until === null ? 0 : this.#cluster.trueTime(node, until) - this.#cluster.timeline.now;
-    if (left > 0)
-      this.#broken(
-        'evicted',
-        `the record of ${member} is removed ${left.toFixed(1)} ms before its session lapses`,
-      );
+    if (node.state?.self === member) this.#judge('evicted', evicted(this.#at(node, node.state)));
   }
 
-  #checkAuthority(): void {
-    let first: string | null = null;
-    for (const node of this.#cluster.nodes.values()) {
-      if (node.state?.leader == null || !hasAuthority(node.state, this.#cluster.localTime(node))) continue;
-      if (first !== null) this.#broken('one-authority', `${first} and ${node.state.self} may both decide`);
-      first = node.state.self;
-    }
+  *#leaders(): Generator<MemberAt, undefined> {
+    for (const node of this.#cluster.nodes.values())
+      if (node.state !== null && node.state.leader !== null) yield this.#at(node, node.state);
   }
 
-  #checkOwnNames(node: SimNode): void {
-    const { state } = node;
-    if (state === null || state.phase === 'fenced') return;
-    for (const { names, pid } of state.host.hosted.values()) {
-      for (const key of names) {
-        const entry = state.replica.entries.get(key);
-        if (entry === undefined || entry.host !== state.self || !entry.pid.equals(pid))
-          this.#broken('own-names', `${state.self} lists ${key} for ${pid}, its table does not`);
-      }
-    }
+  #at(node: SimNode, state: MemberState): MemberAt {
+    return { state, now: this.#cluster.localTime(node) };
+  }
+
+  #judge(check: Check, broken: Broken | null): void {
+    if (broken !== null) this.#broken(check, broken.what);
   }
 
   #broken(check: Check, what: string): never {
     return this.#cluster.watch.broken(check, what);
   }
-}
-
-function tellVersion(version: Version): string {
-  return `${version.epoch}.${version.n}`;
 }
