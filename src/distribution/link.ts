@@ -20,7 +20,7 @@ import { ControlEncoder } from './protocol/control-encode.ts';
 import type { Capabilities } from './protocol/flags.ts';
 import { FrameReader } from './protocol/frames.ts';
 import type { HandshakePeer } from './protocol/handshake.ts';
-import { lookEveryMs, Silence } from './silence.ts';
+import { Silence } from './silence.ts';
 import type { ByteStream } from './transport.ts';
 
 /** Bytes after which a batch leaves before the turn ends: about what one system call takes. */
@@ -325,12 +325,13 @@ export class Link implements CallChannel {
   }
 
   #scheduleLook(encoder: CompactEncoder): void {
-    const ms = lookEveryMs(this.#options.silenceMs());
+    this.#silence.limit(this.#options.silenceMs());
+    const ms = this.#silence.everyMs;
     this.#nextLook = this.#host.timers.after(ms, () => this.#look(ms, encoder), { background: true });
   }
 
   #look(ms: number, encoder: CompactEncoder): void {
-    const look = this.#silence.look(ms, this.#options.silenceMs());
+    const look = this.#silence.look(ms);
     if (look === 'lost') {
       this.#end('no sign of life');
       return;

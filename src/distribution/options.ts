@@ -50,7 +50,8 @@ export interface DistributionOptions {
   readonly beforeInput?: () => void;
   /**
    * Milliseconds for which a node of this library may give no sign of life although it was asked for one; then its link is ended, and
-   * may be dialled again. Asked often, so it must be cheap. Default: `Infinity`, so that only `netTickMs` counts.
+   * may be dialled again. Asked often, so it must be cheap. A link keeps the last limit when it is `Infinity` later. Default: `Infinity`,
+   * so that only `netTickMs` counts.
    */
   readonly silenceMs?: (node: Atom) => number;
   readonly limits?: Partial<DistributionLimits>;

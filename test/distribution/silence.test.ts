@@ -4,23 +4,30 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { createDistribution } from '../../src/distribution/index.ts';
-import { lookEveryMs, Silence } from '../../src/distribution/silence.ts';
+import { Silence } from '../../src/distribution/silence.ts';
 import type { ByteStream, Transport } from '../../src/distribution/transport.ts';
 import { simulatedHost } from '../../src/host/index.ts';
 import { createRuntime } from '../../src/process/index.ts';
 import { atom } from '../../src/term/index.ts';
 
-/** Looks every 100 ms with a limit of 1,600, until something is due; how many there were. */
-function looksUntilDue(silence: Silence, limitMs = 1_600): readonly [string, number] {
+/** With a limit of 1,600 ms. */
+function watch(): Silence {
+  const silence = new Silence();
+  silence.limit(1_600);
+  return silence;
+}
+
+/** Looks every 100 ms until something is due; how many there were. */
+function looksUntilDue(silence: Silence): readonly [string, number] {
   for (let looks = 1; looks <= 100; looks++) {
-    const look = silence.look(100, limitMs);
+    const look = silence.look(100);
     if (look !== 'fine') return [look, looks];
   }
   return ['fine', 100];
 }
 
 test('a peer that nothing was written to since it spoke may be silent for ever', () => {
-  const silence = new Silence();
+  const silence = watch();
   assert.deepEqual(looksUntilDue(silence), ['fine', 100]);
   silence.wrote();
   silence.heard();
@@ -28,7 +35,7 @@ test('a peer that nothing was written to since it spoke may be silent for ever',
 });
 
 test('a peer that does not answer is asked soon, and lost when it was asked longer ago than the limit', () => {
-  const silence = new Silence();
+  const silence = watch();
   looksUntilDue(silence);
   silence.wrote();
   assert.deepEqual(looksUntilDue(silence), ['ask', 2]);
@@ -37,31 +44,38 @@ test('a peer that does not answer is asked soon, and lost when it was asked long
 });
 
 test('any byte ends the wait, and it begins anew with the next write', () => {
-  const silence = new Silence();
+  const silence = watch();
   silence.wrote();
   assert.deepEqual(looksUntilDue(silence), ['ask', 2]);
-  for (let looks = 0; looks < 15; looks++) assert.equal(silence.look(100, 1_600), 'fine');
+  for (let looks = 0; looks < 15; looks++) assert.equal(silence.look(100), 'fine');
   silence.heard();
   assert.deepEqual(looksUntilDue(silence), ['fine', 100]);
   silence.wrote();
   assert.deepEqual(looksUntilDue(silence), ['ask', 2]);
 });
 
-test('without a limit nobody is asked; with one the wait so far counts', () => {
+test('without a limit a peer is asked, and never lost; a limit stays when the peer is no member any more', () => {
   const silence = new Silence();
+  assert.equal(silence.everyMs, 1_000);
   silence.wrote();
-  assert.deepEqual(looksUntilDue(silence, Number.POSITIVE_INFINITY), ['fine', 100]);
-  assert.deepEqual(looksUntilDue(silence), ['ask', 1]);
-  // A member that was struck off while it was silent, and is recorded again.
-  assert.deepEqual(looksUntilDue(silence, Number.POSITIVE_INFINITY), ['fine', 100]);
+  assert.deepEqual(looksUntilDue(silence), ['ask', 11]);
+  assert.deepEqual(looksUntilDue(silence), ['fine', 100]);
+  silence.limit(1_600);
   assert.deepEqual(looksUntilDue(silence), ['lost', 1]);
+  silence.heard();
+  silence.wrote();
+  silence.limit(Number.POSITIVE_INFINITY);
+  assert.deepEqual(looksUntilDue(silence), ['ask', 2]);
+  assert.deepEqual(looksUntilDue(silence), ['lost', 17]);
 });
 
 test('looks are a sixteenth of the limit apart, within bounds', () => {
-  assert.equal(lookEveryMs(1_600), 100);
-  assert.equal(lookEveryMs(60_000), 1_000);
-  assert.equal(lookEveryMs(10), 20);
-  assert.equal(lookEveryMs(Number.POSITIVE_INFINITY), 1_000);
+  const silence = watch();
+  assert.equal(silence.everyMs, 100);
+  silence.limit(60_000);
+  assert.equal(silence.everyMs, 1_000);
+  silence.limit(10);
+  assert.equal(silence.everyMs, 20);
 });
 
 /** Where nobody answers. */

@@ -100,7 +100,7 @@ async function perform(stage: Stage): Promise<void> {
     const from = nowMs();
     await fault.run(stage);
     const healedAt = nowMs();
-    await recovered(stage.fleet, ++done);
+    await recovered(stage.fleet, ++done, fault.recoversWithinMs);
     const [lasted, took] = [healedAt - from, nowMs() - healedAt].map((ms) => ms.toFixed(0));
     console.log(`${fault.name}: ${lasted} ms; all serve ${took} ms later`);
     await sleep(betweenMs);
@@ -121,13 +121,13 @@ function* plannedFor({ store, random }: Stage, over: () => boolean): Generator<F
 }
 
 /** Every node serves under one leader, every node can register, and every node can call what every other one registered. */
-async function recovered(fleet: Fleet, round: number): Promise<void> {
-  const endsAt = nowMs() + recoveryMs;
+async function recovered(fleet: Fleet, round: number, withinMs: number = recoveryMs): Promise<void> {
+  const endsAt = nowMs() + withinMs;
   const until = async (what: string, holds: () => Promise<string>): Promise<void> => {
     for (;;) {
       const lacking = await holds().catch((error: Error) => error.message);
       if (lacking === '') return;
-      assert.ok(nowMs() < endsAt, `${what}, not within ${recoveryMs} ms after the fault: ${lacking}`);
+      assert.ok(nowMs() < endsAt, `${what}, not within ${withinMs} ms after the fault: ${lacking}`);
       await sleep(20);
     }
   };

@@ -28,6 +28,8 @@ export interface Fault {
   readonly name: string;
   /** It cuts the network of the store, or kills its server. */
   readonly needsServer?: true;
+  /** Instead of the time that all serve again after others. */
+  readonly recoversWithinMs?: number;
   run(stage: Stage): Promise<void>;
 }
 
@@ -38,6 +40,9 @@ const untilGivenAway: Readonly<Record<Role, number>> = {
   leader: 1.1 * (leaseMs + sessionMs) + 300,
   follower: 1.1 * sessionMs + 600,
 };
+
+/** So long that TCP by itself would need many seconds more, and that no session is left on either side. */
+const longMs = 15_000;
 
 export const faults: readonly Fault[] = [
   { name: 'leader killed and started again', run: (stage) => killAndStart(stage, 'leader') },
@@ -51,6 +56,12 @@ export const faults: readonly Fault[] = [
   { name: 'follower frozen, and cut off when it thaws', run: thawAlone },
   { name: 'leader cut off from everybody', run: (stage) => isolate(stage, 'leader') },
   { name: 'follower cut off from everybody', run: (stage) => isolate(stage, 'follower') },
+  {
+    name: 'follower cut off from everybody, for long',
+    needsServer: true,
+    recoversWithinMs: 7_000,
+    run: (stage) => isolate(stage, 'follower', longMs),
+  },
   { name: 'leader cut off from the other nodes only', run: fromNodes },
   { name: 'leader is not heard', run: (stage) => oneWay(stage, 'from') },
   { name: 'leader does not hear', run: (stage) => oneWay(stage, 'to') },
@@ -120,9 +131,9 @@ async function thawAlone(stage: Stage): Promise<void> {
   });
 }
 
-async function isolate(stage: Stage, role: Role): Promise<void> {
+async function isolate(stage: Stage, role: Role, ms: number = untilGivenAway[role]): Promise<void> {
   const { machine } = await inRole(stage, role);
-  await lasting(untilGivenAway[role], () => stage.network.separate([machine], othersThan(stage, machine)));
+  await lasting(ms, () => stage.network.separate([machine], othersThan(stage, machine)));
 }
 
 async function fromNodes(stage: Stage): Promise<void> {

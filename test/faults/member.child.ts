@@ -125,6 +125,7 @@ process.on('disconnect', () => {
 
 const { store, cookie, address } = plan;
 node = await Node.start({ name: `${plan.node}@${address}`, store, cookie, listen: { host: address }, log });
+node.onLink((peer, up) => tell({ peer, up }, 'link'));
 registry = await node.registry('rooms', plan.options);
 watch();
 reply({ type: 'ready' });
