@@ -8,6 +8,7 @@ import { contestDefects } from './defects/contest.ts';
 import { decideDefects } from './defects/decide.ts';
 import { followDefects } from './defects/follow.ts';
 import { hostDefects } from './defects/host.ts';
+import { linkDefects } from './defects/links.ts';
 import { membershipDefects } from './defects/membership.ts';
 import { replicaDefects } from './defects/replica.ts';
 import { storeDefects } from './defects/store.ts';
@@ -53,6 +54,7 @@ export const defects: readonly Defect[] = [
   ...decideDefects,
   ...hostDefects,
   ...surfaceDefects,
+  ...linkDefects,
 ];
 
 /** The source with the edit; throws where it has not exactly one place. */
