@@ -182,12 +182,6 @@ export const claimDefects: readonly Defect[] = [
     finders: [{ test: 'sim/guards-authority', name: 'that a leader of a former epoch stopped' }],
   },
   {
-    name: 'a claim on a view that is old',
-    edits: [{ file, find: 'now - s.store.answeredAt > s.config.durations.leaseMs ||', replace: '' }],
-    protects: 'kept',
-    finders: [{ test: 'sim/incidents', name: '010: a leader that reaches neither' }],
-  },
-  {
     name: 'a claimant asks a failing store without pause',
     edits: [{ file, find: 'now + Math.max(delay, pauseMs(c))', replace: 'now + delay' }],
     protects: 'at-rest',
