@@ -147,7 +147,9 @@ export class Churn {
       this.#slowestMs = Math.max(this.#slowestMs, end - start);
     } catch (error) {
       const code = error instanceof DGenError ? error.code : 'none';
-      this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
+      // After a change of leader it may be unknown whether an unregistration was taken before: it is on record as such.
+      const unsure = what.type === 'unregister' && code === 'unknown_outcome';
+      if (!unsure) this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
       const maybe = !(error instanceof DGenError) || error.maybeExecuted === true;
       answer = { result: maybe ? 'unknown' : 'failed' };
     }
